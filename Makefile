@@ -1,0 +1,54 @@
+# Everything one does here. Each target sets up what it needs: Python 3.11 to 3.13, git and make are enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := build/flight-delays
+
+.PHONY: help
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/synced: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+.PHONY: setup
+setup: .venv/synced ## install the development environment into .venv, from requirements.lock
+
+.PHONY: demo
+demo: setup ## generate the default service, train it on real data, serve it, ask it, and stop
+	$(BIN)/python demo.py $(DEMO)
+
+.PHONY: test
+test: setup ## run every test of this repository and of the default service
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+.PHONY: check
+check: setup ## format, lint, types and manifests, all without changing anything
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m hooks.check_patterns
+
+.PHONY: format
+format: setup ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: diagrams
+diagrams: setup ## parse every diagram with the real Mermaid and PlantUML parsers (needs npm and Java)
+	$(BIN)/python -m hooks.parse_diagrams
+
+.PHONY: new-pattern
+new-pattern: setup ## start a pattern: make new-pattern DECISION=monitoring VALUE=drift NAME="Drift"
+	$(BIN)/python -m hooks.new_pattern $(DECISION) $(VALUE) --name "$(NAME)"
+
+.PHONY: lock
+lock: setup ## resolve the development environment anew
+	$(BIN)/uv pip compile --quiet --universal --group dev --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove everything that the commands here made
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache

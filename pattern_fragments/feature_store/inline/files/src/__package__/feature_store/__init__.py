@@ -1,0 +1,1 @@
+"""The feature store: what is known of an entity, as it was (offline) and as it is (online)."""

@@ -1,0 +1,96 @@
+"""Prometheus metrics of what the service predicts, and of the process it runs in.
+
+Names have no prefix of their own: the job label of a scrape tells services apart, so that one query
+serves them all. https://prometheus.io/docs/practices/naming/
+"""
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    Info,
+    ProcessCollector,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from .gauges import Gauge
+from .observer import Refused, Scored
+from .signature import Signature
+
+SERVICE_FAULTS = ("internal_error", "overloaded")
+"""The refusals that are the service's fault, not the caller's: they count against its objective."""
+
+DURATION_BUCKETS_S = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+
+
+class SystemMetrics:
+    """Counts and times what it observes; `registry` holds everything a scrape shows."""
+
+    def __init__(self, signature: Signature, gauges: Sequence[Gauge]) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.registry.register(_GaugeCollector(gauges))
+        Info("model", "The model that answers.", registry=self.registry).info(
+            {"name": signature.name, "version": signature.version}
+        )
+        self._predictions = Counter(
+            "predictions",
+            "Rows predicted.",
+            ["model_version"],
+            registry=self.registry,
+        )
+        self._durations = Histogram(
+            "prediction_duration_seconds",
+            "Seconds from encoded rows to their predictions, for each call of the model.",
+            ["model_version"],
+            buckets=DURATION_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            "requests_refused",
+            "Requests that got no prediction.",
+            ["reason"],
+            registry=self.registry,
+        )
+        # Finding a labelled series costs more than counting, so each is looked up once. Those of
+        # the objectives exist from the start: otherwise the first failure would be no increase.
+        self._by_version = {signature.version: self._series_of(signature.version)}
+        self._by_reason = {reason: self._refusals.labels(reason) for reason in SERVICE_FAULTS}
+
+    def scored(self, scored: Scored) -> None:
+        """Count the rows and time the call."""
+        series = self._by_version.get(scored.version)
+        if series is None:
+            series = self._by_version[scored.version] = self._series_of(scored.version)
+        predictions, durations = series
+        predictions.inc(len(scored.predictions))
+        durations.observe(scored.duration_s)
+
+    def refused(self, refused: Refused) -> None:
+        """Count the refusal."""
+        refusals = self._by_reason.get(refused.reason)
+        if refusals is None:
+            refusals = self._by_reason[refused.reason] = self._refusals.labels(refused.reason)
+        refusals.inc()
+
+    def _series_of(self, version: str) -> tuple[Counter, Histogram]:
+        return self._predictions.labels(version), self._durations.labels(version)
+
+
+class _GaugeCollector(Collector):
+    """Reads the gauges at each scrape; parts of the service may add theirs after this is made."""
+
+    def __init__(self, gauges: Sequence[Gauge]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for gauge in self._gauges:
+            yield GaugeMetricFamily(gauge.name, gauge.description, value=gauge.read())

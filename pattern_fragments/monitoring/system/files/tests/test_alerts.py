@@ -1,0 +1,93 @@
+"""Alert rules, dashboard and runbook agree with each other and with what the service exports."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from __package__.metrics import DURATION_BUCKETS_S, SystemMetrics
+from __package__.signature import Output, Signature
+
+ROOT = Path(__file__).parents[1]
+MONITORING = ROOT / "deploy" / "monitoring"
+RULES: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+PANELS: list[dict[str, Any]] = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
+QUERIES = [rule["expr"] for rule in RULES] + [
+    target["expr"] for panel in PANELS for target in panel["targets"]
+]
+METRIC = re.compile(r"([a-z][a-z0-9_:]*)\{")
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """What a query can find: the scrape, the gauges of the service's parts, recorded series."""
+    signature = Signature(
+        name="model", version="v1", inputs=(), features=(), output=Output("p", "A probability.")
+    )
+    scrape = {
+        sample.name
+        for family in SystemMetrics(signature, []).registry.collect()
+        for sample in family.samples
+    }
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    gauges = set(re.findall(r'Gauge\(\s*(?:name=)?"([a-z_]+)"', source))
+    return scrape | gauges | {rule["record"] for rule in RULES if "record" in rule} | {"up"}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_metric_of_a_query_exists(query: str, known: set[str]) -> None:
+    metrics = set(METRIC.findall(query))
+    assert metrics
+    assert metrics <= known
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_every_alert_pages_or_opens_a_ticket_and_has_its_entry_in_the_runbook(
+    rule: dict[str, Any],
+) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    anchor = rule["annotations"]["runbook_url"].partition("#")[2]
+    assert anchor == rule["alert"].lower()
+    assert f"## {rule['alert']}\n" in (ROOT / "docs" / "runbook.md").read_text()
+
+
+def test_every_entry_of_the_runbook_belongs_to_an_alert() -> None:
+    headings = re.findall("^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    assert sorted(headings) == sorted(rule["alert"] for rule in ALERTS)
+
+
+def test_the_thresholds_of_latency_are_buckets() -> None:
+    edges = {float(edge) for query in QUERIES for edge in re.findall(r'le="([^"]+)"', query)}
+    assert edges <= set(DURATION_BUCKETS_S)
+
+
+def test_panels_do_not_overlap() -> None:
+    cells = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in PANELS
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(cells) == len(set(cells))
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_the_rules_fire_when_they_must_and_only_then() -> None:
+    cases = sorted((MONITORING / "tests").glob("*.yaml"))
+    result = subprocess.run(  # noqa: S603 - files of this repository
+        ["promtool", "test", "rules", *cases],  # noqa: S607 - whichever is on the PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -1,0 +1,93 @@
+"""What a scrape shows after predictions and refusals."""
+
+import numpy as np
+import pytest
+
+from __package__.gauges import Gauge
+from __package__.metrics import SystemMetrics
+from __package__.observer import Refused, Scored
+from __package__.signature import Output, Signature
+
+SIGNATURE = Signature(
+    name="model",
+    version="v1",
+    inputs=(),
+    features=("x",),
+    output=Output("probability", "The probability."),
+)
+
+
+def scored(rows: int = 1, duration_s: float = 0.001, version: str = "v1") -> Scored:
+    return Scored(
+        id="id",
+        request_id="request",
+        time=0.0,
+        columns={},
+        features=np.zeros((rows, 1), np.float32),
+        predictions=np.zeros(rows, np.float32),
+        version=version,
+        duration_s=duration_s,
+    )
+
+
+@pytest.fixture
+def metrics() -> SystemMetrics:
+    return SystemMetrics(SIGNATURE, [])
+
+
+def value(metrics: SystemMetrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def test_rows_are_counted_by_model_version(metrics: SystemMetrics) -> None:
+    metrics.scored(scored(rows=3))
+    metrics.scored(scored(rows=2))
+    metrics.scored(scored(rows=7, version="v2"))
+    assert value(metrics, "predictions_total", model_version="v1") == 5
+    assert value(metrics, "predictions_total", model_version="v2") == 7
+
+
+def test_a_call_is_timed_once_however_many_rows_it_has(metrics: SystemMetrics) -> None:
+    metrics.scored(scored(rows=100, duration_s=0.02))
+    name = "prediction_duration_seconds"
+    assert value(metrics, f"{name}_count", model_version="v1") == 1
+    assert value(metrics, f"{name}_sum", model_version="v1") == 0.02
+    assert value(metrics, f"{name}_bucket", model_version="v1", le="0.01") == 0
+    assert value(metrics, f"{name}_bucket", model_version="v1", le="0.025") == 1
+
+
+def test_refusals_are_counted_by_reason(metrics: SystemMetrics) -> None:
+    metrics.refused(Refused(reason="invalid_input", duration_s=0.0))
+    metrics.refused(Refused(reason="invalid_input", duration_s=0.0))
+    assert value(metrics, "requests_refused_total", reason="invalid_input") == 2
+    assert value(metrics, "predictions_total", model_version="v1") == 0
+
+
+@pytest.mark.parametrize("reason", ["internal_error", "overloaded"])
+def test_the_service_s_own_faults_are_shown_before_the_first_one(
+    metrics: SystemMetrics, reason: str
+) -> None:
+    assert value(metrics, "requests_refused_total", reason=reason) == 0
+
+
+def test_the_model_is_named(metrics: SystemMetrics) -> None:
+    labels = {"name": "model", "version": "v1"}
+    assert metrics.registry.get_sample_value("model_info", labels) == 1
+
+
+def test_gauges_are_read_at_each_scrape_also_those_added_later() -> None:
+    ages = iter([1.0, 2.0])
+    gauges: list[Gauge] = []
+    metrics = SystemMetrics(SIGNATURE, gauges)
+    gauges.append(Gauge("age_seconds", "An age.", lambda: next(ages)))
+    assert [value(metrics, "age_seconds"), value(metrics, "age_seconds")] == [1.0, 2.0]
+
+
+def test_the_process_is_watched(metrics: SystemMetrics) -> None:
+    assert value(metrics, "process_start_time_seconds")
+    assert value(metrics, "python_gc_collections_total", generation="0") is not None
+
+
+def test_two_services_in_one_process_count_apart(metrics: SystemMetrics) -> None:
+    SystemMetrics(SIGNATURE, []).scored(scored())
+    assert value(metrics, "predictions_total", model_version="v1") == 0

@@ -1,0 +1,92 @@
+"""What happened to a request, told to whoever wants to know, after the answer has left."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from .columns import Columns
+
+logger = logging.getLogger(__name__)
+
+QUIET_S = 60.0
+"""A failing observer is logged at most once in this many seconds."""
+
+
+class Scored(msgspec.Struct, frozen=True, kw_only=True):
+    """Predictions of n rows, and what they were made from."""
+
+    id: str
+    request_id: str
+    time: float
+    """When, in seconds since 1970 UTC."""
+    columns: Columns
+    features: NDArray[np.float32]
+    """float32[n, k], in the order of the signature."""
+    predictions: NDArray[np.float32]
+    """float32[n]."""
+    version: str
+    duration_s: float
+
+    def prediction_id(self, row: int) -> str:
+        """The id under which the outcome of this row can be reported later."""
+        return f"{self.id}-{row}"
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that got no prediction; `reason` is a short label from a small, fixed set."""
+
+    reason: str
+    duration_s: float
+
+
+class Observer(Protocol):
+    """Watches predictions. It is called in line: slow work belongs in a bounded queue."""
+
+    def scored(self, scored: Scored) -> None:
+        """Rows were predicted and answered."""
+
+    def refused(self, refused: Refused) -> None:
+        """A request was refused."""
+
+
+Found = TypeVar("Found")
+
+
+class Observers:
+    """Tells each observer in turn; what one of them raises is logged and goes no further."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+        self._quiet_until = [0.0] * len(self._observers)
+
+    def find(self, kind: type[Found]) -> Found:
+        """The observer of a class; raises LookupError when there is none."""
+        for observer in self._observers:
+            if isinstance(observer, kind):
+                return observer
+        raise LookupError(f"no {kind.__name__} observes this service")
+
+    def scored(self, scored: Scored) -> None:
+        """Rows were predicted and answered."""
+        for position, observer in enumerate(self._observers):
+            self._tell(position, observer.scored, scored)
+
+    def refused(self, refused: Refused) -> None:
+        """A request was refused."""
+        for position, observer in enumerate(self._observers):
+            self._tell(position, observer.refused, refused)
+
+    def _tell(self, position: int, hear: Callable[[Any], None], event: Scored | Refused) -> None:
+        try:
+            hear(event)
+        except Exception:
+            now = time.monotonic()
+            if now >= self._quiet_until[position]:
+                self._quiet_until[position] = now + QUIET_S
+                name = type(self._observers[position]).__name__
+                logger.warning("observer %s failed", name, exc_info=True)

@@ -1,0 +1,50 @@
+"""From encoded columns to predictions: the same steps for every way of serving."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from .columns import Columns, Encoder
+from .feature_source import FeatureSource
+from .logs import request_id
+from .observer import Scored
+from .predictor import Predictor
+from .signature import Signature
+
+
+class Scorer:
+    """Encodes, builds features and predicts."""
+
+    def __init__(self, signature: Signature, features: FeatureSource, predictor: Predictor) -> None:
+        self._encoder = Encoder(signature.inputs)
+        self._features = features
+        self._predictor = predictor
+
+    @property
+    def version(self) -> str:
+        """The version of the model that answers."""
+        return self._predictor.version
+
+    def encode_rows(self, rows: Sequence[Mapping[str, object]]) -> Columns:
+        """Encode n rows of named values; raises InvalidInput."""
+        return self._encoder.rows(rows)
+
+    def encode_columns(self, raw: Mapping[str, Sequence[object]]) -> Columns:
+        """Encode a list of n values per input; raises InvalidInput."""
+        return self._encoder.columns(raw)
+
+    def score(self, columns: Columns) -> Scored:
+        """Predict n encoded rows."""
+        started = time.perf_counter()
+        features = self._features.features(columns)
+        predictions = self._predictor.predict(features)
+        return Scored(
+            id=os.urandom(16).hex(),
+            request_id=request_id.get(),
+            time=time.time(),
+            columns=columns,
+            features=features,
+            predictions=predictions,
+            version=self._predictor.version,
+            duration_s=time.perf_counter() - started,
+        )

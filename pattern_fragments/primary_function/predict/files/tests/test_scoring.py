@@ -1,0 +1,87 @@
+"""From rows to predictions, with what the model folder holds."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from __package__.logs import request_id
+from __package__.model_folder import ModelFolder
+from __package__.predictor import OnnxPredictor
+from __package__.service import Service
+from __package__.signature import Signature
+
+HEAVY = ("matplotlib", "pandas", "polars", "scipy", "skl2onnx", "sklearn")
+
+
+def test_a_row_gets_a_probability(service: Service, signature: Signature) -> None:
+    scored = service.scorer.score(service.scorer.encode_rows([signature.example] * 3))
+    assert scored.features.shape == (3, len(signature.features))
+    assert scored.predictions.shape == (3,)
+    assert ((scored.predictions > 0) & (scored.predictions < 1)).all()
+    assert scored.version == service.scorer.version == signature.version
+
+
+def test_rows_and_columns_of_the_same_values_score_alike(
+    service: Service, signature: Signature
+) -> None:
+    rows = service.scorer.score(service.scorer.encode_rows([signature.example]))
+    columns = {name: [value] for name, value in signature.example.items()}
+    assert service.scorer.score(service.scorer.encode_columns(columns)).predictions == (
+        rows.predictions
+    )
+
+
+def test_every_prediction_has_an_id_of_its_own(service: Service, signature: Signature) -> None:
+    columns = service.scorer.encode_rows([signature.example] * 2)
+    first, second = service.scorer.score(columns), service.scorer.score(columns)
+    ids = {scored.prediction_id(row) for scored in (first, second) for row in range(2)}
+    assert len(ids) == 4
+
+
+def test_a_prediction_knows_its_request(service: Service, signature: Signature) -> None:
+    token = request_id.set("abc")
+    try:
+        scored = service.scorer.score(service.scorer.encode_rows([signature.example]))
+    finally:
+        request_id.reset(token)
+    assert scored.request_id == "abc"
+
+
+def test_the_predictor_refuses_a_model_of_another_width(
+    model_folder: ModelFolder, signature: Signature, tmp_path: Path
+) -> None:
+    folder = ModelFolder(tmp_path)
+    shutil.copy(model_folder.model, folder.model)
+    Signature(
+        name=signature.name,
+        version=signature.version,
+        inputs=signature.inputs,
+        features=signature.features[1:],
+        output=signature.output,
+    ).write(folder.signature)
+    with pytest.raises(ValueError, match="train again"):
+        OnnxPredictor.load(folder, threads=1)
+
+
+def test_a_missing_value_of_a_feature_is_no_obstacle(
+    model_folder: ModelFolder, signature: Signature
+) -> None:
+    predictor = OnnxPredictor.load(model_folder, threads=1)
+    features = np.full((2, len(signature.features)), np.nan, np.float32)
+    assert np.isfinite(predictor.predict(features)).all()
+
+
+def test_serving_imports_nothing_that_only_training_needs() -> None:
+    code = f"""
+import sys
+import __package__.wiring
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    run = subprocess.run(  # noqa: S603 - fixed arguments
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,1 @@
+"""The HTTP interface: what callers send, what they get back, and how the process stays up."""

@@ -1,0 +1,99 @@
+"""The ASGI application: which path leads where.
+
+The scoring endpoints are found by one look into a dictionary; all other paths go through Starlette.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ..gauges import Gauge
+from ..service import Service
+from .admission import Admission, Receive
+from .information import information_routes
+from .named_rows import NamedRows
+from .open_inference import OpenInference
+from .refusal import Refusal, as_json, as_protocol_json
+from .scoring_endpoint import JSON, OCTETS, Interface, Scope, ScoringEndpoint, Send
+
+
+class Application:
+    """Serves a service over HTTP. `draining` is set when the process has been told to stop."""
+
+    def __init__(self, service: Service, routes: Sequence[BaseRoute]) -> None:
+        self.settings = service.settings
+        self.observers = service.observers
+        self.draining = False
+        self.admission = Admission(
+            max_pending_requests=service.settings.max_pending_requests,
+            max_body_bytes=service.settings.max_body_bytes,
+        )
+        service.gauges.append(
+            Gauge(
+                "pending_requests",
+                "Requests that have arrived and are not answered yet.",
+                lambda: float(self.admission.pending()),
+            )
+        )
+        information = information_routes(
+            service.signature, service.settings.max_rows, lambda: not self.draining
+        )
+        self._scoring = _scoring_endpoints(service, self.admission)
+        self._others = Starlette(
+            routes=[*information, *routes],
+            exception_handlers={HTTPException: _http_error, Exception: _server_error},
+        )
+        self._others.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        endpoint = self._scoring.get(scope["path"])
+        if endpoint is None:
+            with self.admission.aside:
+                await self._others(scope, receive, send)
+        else:
+            await endpoint(scope, receive, send)
+
+
+def _scoring_endpoints(service: Service, admission: Admission) -> dict[str, ScoringEndpoint]:
+    settings, signature = service.settings, service.signature
+    executor = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
+
+    def endpoint(interface: Interface, *content_types: bytes) -> ScoringEndpoint:
+        return ScoringEndpoint(
+            interface,
+            service.observers,
+            admission,
+            executor,
+            content_types=frozenset(content_types),
+            inline_body_bytes=settings.inline_body_bytes,
+            request_timeout_s=settings.request_timeout_s,
+            log_requests=settings.log_requests,
+        )
+
+    infer = endpoint(OpenInference(signature, service.scorer, settings.max_rows), JSON, OCTETS)
+    return {
+        "/predict": endpoint(NamedRows(signature, service.scorer, settings.max_rows), JSON),
+        f"/v2/models/{signature.name}/infer": infer,
+        f"/v2/models/{signature.name}/versions/{signature.version}/infer": infer,
+    }
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it with nothing else
+    return _refused(request, Refusal(error.status_code, "", f"{error.detail}."), error.headers)
+
+
+def _server_error(request: Request, _: Exception) -> Response:
+    return _refused(request, Refusal(500, "", "The service failed."), None)
+
+
+def _refused(request: Request, refusal: Refusal, headers: Mapping[str, str] | None) -> Response:
+    is_protocol = request.url.path.startswith("/v2")
+    body = as_protocol_json(refusal) if is_protocol else as_json(refusal)
+    return Response(body, refusal.status, headers, "application/json")

@@ -1,0 +1,83 @@
+"""The application without its server: what cannot be provoked from outside."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import httpx
+import pytest
+
+from __package__.observer import Observers, Refused, Scored
+from __package__.service import Service
+from __package__.serving.application import Application
+from __package__.wiring import build_routes
+
+
+@pytest.fixture
+def application(service: Service) -> Application:
+    return Application(service, build_routes(service))
+
+
+def call(application: Application, method: str, path: str, **request: object) -> httpx.Response:
+    async def answer() -> httpx.Response:
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.request(method, path, **request)  # type: ignore[arg-type]
+
+    return asyncio.run(answer())
+
+
+def test_a_draining_process_is_alive_and_not_ready(application: Application) -> None:
+    application.draining = True
+    assert call(application, "GET", "/livez").status_code == 200
+    assert call(application, "GET", "/readyz").status_code == 503
+    assert call(application, "GET", "/v2/health/ready").json() == {"ready": False}
+
+
+def test_a_defect_is_logged_and_not_shown(
+    application: Application,
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> Scored:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(type(service.scorer), "score", broken)
+    with caplog.at_level(logging.ERROR):
+        answer = call(application, "POST", "/predict", json=service.signature.example)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+    assert "secret of the house" in caplog.text
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Scored | Refused] = []
+
+    def scored(self, scored: Scored) -> None:
+        self.heard.append(scored)
+
+    def refused(self, refused: Refused) -> None:
+        self.heard.append(refused)
+
+
+def test_observers_hear_of_answers_and_refusals(service: Service) -> None:
+    recorder = Recorder()
+    application = Application(replace(service, observers=Observers([recorder])), routes=[])
+    answer = call(application, "POST", "/predict", json=service.signature.example).json()
+    call(application, "POST", "/predict", json={})
+    scored, refused = recorder.heard
+    assert isinstance(scored, Scored)
+    assert scored.prediction_id(0) == answer["predictions"][0]["prediction_id"]
+    assert scored.request_id
+    assert isinstance(refused, Refused)
+    assert refused.reason == "invalid_input"
+
+
+def test_the_queue_is_a_gauge(application: Application, service: Service) -> None:
+    (gauge,) = [gauge for gauge in service.gauges if gauge.name == "pending_requests"]
+    assert gauge.read() == application.admission.pending() == 0

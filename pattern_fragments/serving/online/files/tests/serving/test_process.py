@@ -1,0 +1,92 @@
+"""The process: how it starts, what it logs, how it stops."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Row, Server, read_all
+
+TRAINING_ONLY = {"pandas", "polars", "sklearn", "skl2onnx", "matplotlib", "onnx"}
+
+
+def stop(server: Server) -> list[dict[str, object]]:
+    """Stop a service; what it logged since it listened."""
+    server.process.send_signal(signal.SIGTERM)
+    output, _ = server.process.communicate(timeout=10)
+    assert server.process.returncode == 0
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_serving_imports_nothing_that_only_training_needs() -> None:
+    script = "import sys, __package__.serve; print(*sys.modules)"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert not TRAINING_ONLY & set(done.stdout.split())
+
+
+def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "__package__.serve"],
+        env=os.environ | {"SERVICE_MODEL_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("cannot serve: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_sigterm_finishes_what_is_in_flight_and_refuses_what_is_new(
+    start: Callable[..., Server], row: Row
+) -> None:
+    server = start()
+    body = json.dumps(row).encode()
+    idle, busy = server.connect(), server.connect()
+    with idle, busy:
+        busy.sendall(
+            b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        busy.sendall(body[:10])
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        assert read_all(idle) == b""
+        with pytest.raises(ConnectionRefusedError):
+            server.connect()
+        busy.sendall(body[10:])
+        answer = read_all(busy)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer
+    assert server.process.wait(10) == 0
+
+
+def test_the_trace_of_the_caller_is_continued_and_logged(
+    start: Callable[..., Server], row: Row
+) -> None:
+    server = start(log_requests=True)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    answer = server.client.post("/predict", json=row, headers=headers)
+    version, trace_id, parent, flags = answer.headers["traceparent"].split("-")
+    assert (version, trace_id, flags) == ("00", trace, "01")
+    assert parent != "00f067aa0ba902b7"
+    (entry,) = [entry for entry in stop(server) if entry["message"] == "request"]
+    assert (entry["request_id"], entry["status"]) == (trace, 200)
+
+
+def test_requests_and_their_content_are_not_logged_by_default(
+    start: Callable[..., Server], row: Row
+) -> None:
+    server = start()
+    server.client.post("/predict", json=row)
+    server.client.post("/predict", json=row | {"surprise": 1})
+    messages = [entry["message"] for entry in stop(server)]
+    assert messages == ["draining", "stopped"]

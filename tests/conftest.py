@@ -1,0 +1,118 @@
+"""The template as a user gets it: a git clone of this working tree, and Copier's own command line without trust."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+OLDEST_COPIER = "9.15.0"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run(*command: str | Path, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal; with `check`, a failure shows the command's own output."""
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    if check and done.returncode:
+        pytest.fail(f"{command} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+    return done
+
+
+def copier(*arguments: str | Path, cwd: Path | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Copier's command line, the version of the development environment."""
+    return run(sys.executable, "-m", "copier", *arguments, cwd=cwd, check=check)
+
+
+def commit_all(repository: Path, message: str = "Change", tag: str | None = None) -> None:
+    """Commit everything in `repository`, starting it when it is new."""
+    if not (repository / ".git").exists():
+        run("git", "init", "--quiet", "--initial-branch", "main", cwd=repository)
+        run("git", "config", "user.name", "test", cwd=repository)
+        run("git", "config", "user.email", "test@example.invalid", cwd=repository)
+    run("git", "add", "--all", cwd=repository)
+    run("git", "commit", "--quiet", "--allow-empty", "--message", message, cwd=repository)
+    if tag:
+        run("git", "tag", tag, cwd=repository)
+
+
+def add_pattern(template: Path, decision: str, value: str, identity: str, **fields: object) -> Path:
+    """Drop a small pattern into `template`; `fields` are added to its manifest."""
+    folder = template / "pattern_fragments" / decision / value
+    (folder / "slots").mkdir(parents=True)
+    manifest = {
+        "id": identity,
+        "decision": decision,
+        "value": value,
+        "name": f"{value.title()} pattern",
+        "summary": "Stands for a pattern in a test.",
+        "version": "1.0.0",
+        "status": "stable",
+        "context": "A test asked for it.",
+        "consequences": {"gains": ["one"], "costs": ["another"]},
+        "revisit_when": "The test ends.",
+        **fields,
+    }
+    (folder / "pattern.yml").write_text(yaml.safe_dump(manifest, sort_keys=False))
+    (folder / "pattern.md").write_text(f"# {value.title()} pattern\n\nIts page.\n")
+    (folder / "pattern.mmd").write_text("flowchart LR\n  a --> b\n")
+    return folder
+
+
+def tracked_files() -> list[str]:
+    """The files of this working tree that git tracks or would track."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
+    return [name for name in dict.fromkeys(listed) if (ROOT / name).is_file()]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder` but git's own, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+
+
+@pytest.fixture(scope="session")
+def plain_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This working tree as a plain folder, without git."""
+    folder = tmp_path_factory.mktemp("plain") / "ai-patterns"
+    for name in tracked_files():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def git_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This working tree as a git repository of one commit, tagged v1.0.0. Read only: clone it to change it."""
+    folder = tmp_path_factory.mktemp("git") / "ai-patterns"
+    shutil.copytree(plain_template, folder)
+    commit_all(folder, tag="v1.0.0")
+    return folder
+
+
+@pytest.fixture
+def template(git_template: Path, tmp_path: Path) -> Path:
+    """A clone of the template that a test may change."""
+    folder = tmp_path / "template"
+    run("git", "clone", "--quiet", git_template, folder)
+    run("git", "config", "user.name", "test", cwd=folder)
+    run("git", "config", "user.email", "test@example.invalid", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def default_service(git_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The service of `copier copy --defaults`. Read only."""
+    folder = tmp_path_factory.mktemp("services") / "flight-delays"
+    copier("copy", "--defaults", git_template, folder)
+    return folder

@@ -1,0 +1,142 @@
+"""The questionnaire walked by hand, in a real terminal."""
+
+import itertools
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pexpect
+import pytest
+import yaml
+from conftest import add_pattern, commit_all
+
+ENTER, DOWN, SPACE, CLEAR = "\r", "\x1b[B", " ", "\x15"
+QUESTIONS = {
+    "project_name": "Name of the service",
+    "description": "What does the service predict",
+    "owner": "Who owns the service",
+    "golden_path": "Golden path:",
+    "serving": "Serving style:",
+    "deployment": "Deployment strategy:",
+    "monitoring": "Monitoring:",
+    "feature_store": "Feature store:",
+}
+
+
+@contextmanager
+def terminal(template: Path, service: Path) -> Iterator[pexpect.spawn]:
+    """`copier copy` in a pseudo terminal; fails with the screen when it is not through within a minute."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "copier", "copy", "--vcs-ref", "HEAD", str(template), str(service)],
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(50, 200),
+        # A pseudo terminal does not answer where its cursor is, and each question would wait for that.
+        env={**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1"},
+    )
+    try:
+        yield child
+        child.expect(pexpect.EOF)
+    except pexpect.ExceptionPexpect as error:
+        pytest.fail(str(error))
+    finally:
+        child.close(force=True)
+
+
+def walk(child: pexpect.spawn, keys: dict[str, Sequence[str]]) -> None:
+    """Answer every question in order, with `keys` and then Enter."""
+    for name, text in QUESTIONS.items():
+        child.expect_exact(text)
+        for key in keys.get(name, ()):
+            child.send(key)
+        child.send(ENTER)
+
+
+def answers(service: Path) -> dict[str, object]:
+    """What the questionnaire remembered."""
+    loaded: dict[str, object] = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    return loaded
+
+
+def test_enter_all_the_way_gives_the_defaults(git_template: Path, tmp_path: Path) -> None:
+    service = tmp_path / "flight-delays"
+    with terminal(git_template, service) as child:
+        walk(child, {})
+    assert child.exitstatus == 0
+    assert answers(service)["serving"] == "online"
+    assert answers(service)["monitoring"] == ["system"]
+
+
+def test_a_bad_name_is_explained_and_asked_again(git_template: Path, tmp_path: Path) -> None:
+    service = tmp_path / "flight-delays"
+    with terminal(git_template, service) as child:
+        child.expect_exact(QUESTIONS["project_name"])
+        child.send(CLEAR + "My Service!" + ENTER)
+        child.expect("is no project name")
+        child.send(CLEAR + "parcel-risk" + ENTER)
+        for name in list(QUESTIONS)[1:]:
+            child.expect_exact(QUESTIONS[name])
+            child.send(ENTER)
+    assert child.exitstatus == 0
+    assert answers(service)["project_name"] == "parcel-risk"
+
+
+def test_an_interrupted_walk_writes_nothing(git_template: Path, tmp_path: Path) -> None:
+    service = tmp_path / "flight-delays"
+    with terminal(git_template, service) as child:
+        child.expect_exact(QUESTIONS["project_name"])
+        child.send(ENTER)
+        child.expect_exact(QUESTIONS["description"])
+        child.send("\x03")
+    assert child.exitstatus != 0
+    assert not service.exists()
+
+
+@pytest.fixture(scope="module")
+def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with a second pattern per decision, some of which rule others out."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("wide") / "ai-patterns"
+    shutil.copytree(plain_template, folder)
+    add_pattern(folder, "serving", "offline", "ML-SERV-900")
+    add_pattern(folder, "deployment", "split", "ML-DEP-900", needs=["http"])
+    add_pattern(folder, "monitoring", "probe", "ML-MON-900", needs=["http"])
+    add_pattern(folder, "feature_store", "remote", "ML-FEAT-900")
+    commit_all(folder)
+    return folder
+
+
+WALKS = list(
+    itertools.product([(), (DOWN,)], [(), (DOWN,)], [(), (DOWN,)], [(), (SPACE,), (DOWN, SPACE)], [(), (DOWN,)])
+)
+
+
+@pytest.mark.parametrize("walked", WALKS[::5], ids=lambda walked: "-".join(str(len(keys)) for keys in walked))
+def test_no_walk_crashes(wide_template: Path, tmp_path: Path, walked: tuple[tuple[str, ...], ...]) -> None:
+    service = tmp_path / "flight-delays"
+    names = ("golden_path", "serving", "deployment", "monitoring", "feature_store")
+    with terminal(wide_template, service) as child:
+        walk(child, dict(zip(names, walked, strict=True)))
+    assert child.exitstatus == 0
+    chosen = answers(service)
+    assert chosen["serving"] == ("offline" if walked[1] else "online")
+    if chosen["serving"] == "offline":
+        assert chosen["deployment"] == "rolling"
+        assert "probe" not in str(chosen["monitoring"])
+
+
+def test_a_ruled_out_choice_stays_visible_with_its_reason(wide_template: Path, tmp_path: Path) -> None:
+    with terminal(wide_template, tmp_path / "flight-delays") as child:
+        for name in ("project_name", "description", "owner", "golden_path"):
+            child.expect_exact(QUESTIONS[name])
+            child.send(ENTER)
+        child.expect_exact(QUESTIONS["serving"])
+        child.send(DOWN + ENTER)
+        child.expect_exact(QUESTIONS["deployment"])
+        child.expect(re.compile("Split pattern.*needs http, which comes with serving=online"))
+        child.send("\x03")
