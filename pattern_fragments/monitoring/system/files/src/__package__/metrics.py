@@ -49,7 +49,7 @@ class SystemMetrics:
         )
         self._durations = Histogram(
             "prediction_duration_seconds",
-            "Seconds from encoded rows to their predictions, for each call of the model.",
+            "Seconds that callers waited, or that scoring took where nobody waits.",
             ["model_version"],
             buckets=DURATION_BUCKETS_S,
             registry=self.registry,

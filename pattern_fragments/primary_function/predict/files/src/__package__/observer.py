@@ -31,6 +31,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """float32[n]."""
     version: str
     duration_s: float
+    """How long the caller waited, or how long scoring took where nobody waits."""
 
     def prediction_id(self, row: int) -> str:
         """The id under which the outcome of this row can be reported later."""

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from __package__.observer import Observers, Refused, Scored
 from __package__.service import Service
 from __package__.serving.application import Application
+from __package__.serving.scoring_endpoint import ARRIVED
 from __package__.wiring import build_routes
 
 
@@ -18,7 +21,7 @@ def application(service: Service) -> Application:
     return Application(service, build_routes(service))
 
 
-def call(application: Application, method: str, path: str, **request: object) -> httpx.Response:
+def call(application: ASGIApp, method: str, path: str, **request: object) -> httpx.Response:
     async def answer() -> httpx.Response:
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -76,6 +79,19 @@ def test_observers_hear_of_answers_and_refusals(service: Service) -> None:
     assert scored.request_id
     assert isinstance(refused, Refused)
     assert refused.reason == "invalid_input"
+
+
+def test_a_duration_counts_the_wait_in_the_queue(service: Service) -> None:
+    recorder = Recorder()
+    application = Application(replace(service, observers=Observers([recorder])), routes=[])
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = {ARRIVED: time.perf_counter() - 5.0}
+        await application(scope, receive, send)
+
+    call(late, "POST", "/predict", json=service.signature.example)
+    (scored,) = recorder.heard
+    assert 5.0 <= scored.duration_s < 10.0
 
 
 def test_the_queue_is_a_gauge(application: Application, service: Service) -> None:

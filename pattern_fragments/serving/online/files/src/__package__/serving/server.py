@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,7 @@ from ..observer import Refused
 from .admission import Receive, overloaded
 from .application import Application
 from .refusal import Refusal, as_json
-from .scoring_endpoint import JSON, Scope, Send, respond
+from .scoring_endpoint import ARRIVED, JSON, Scope, Send, respond
 
 _NEVER = float("inf")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -157,6 +158,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is here: what follows is our time, not the caller's."""
         self._deadline = _NEVER
+        self.scope["state"][ARRIVED] = time.perf_counter()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
