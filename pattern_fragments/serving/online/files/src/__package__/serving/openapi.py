@@ -23,7 +23,7 @@ def describe(signature: Signature, max_rows: int) -> Json:
         "info": {
             "title": signature.name,
             "version": signature.version,
-            "description": f"Answers with `{signature.output.name}`: "
+            "description": f"Answers with {signature.output.name}: "
             f"{signature.output.description}.",
         },
         "paths": {
