@@ -41,6 +41,10 @@ format: setup ## format the code and mend what the linter can
 benchmark: setup ## measure the demo's service beside a baseline and an echo (two cores, two minutes; `make demo` first)
 	$(BIN)/uv run --quiet benchmarks/serving.py $(DEMO)
 
+.PHONY: space
+space: setup ## print the decisions, their choices and every valid combination
+	$(BIN)/python -m hooks.space --all
+
 .PHONY: diagrams
 diagrams: setup ## parse every diagram with the real Mermaid and PlantUML parsers (needs npm and Java)
 	$(BIN)/python -m hooks.parse_diagrams
