@@ -319,7 +319,7 @@ def cpu_ns(pid: int) -> int:
 
 def table(targets: list[Target]) -> str:
     """The medians as a table in Markdown; the first target is the baseline, the second the echo."""
-    head = "| server | callers | requests/s | x baseline | CPU us/request | x echo | p50 ms | p99 ms | start s | MB |"
+    head = "| server | callers | requests/s | x baseline | CPU µs/request | x echo | p50 ms | p99 ms | start s | MB |"
     lines = [head, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for callers in CALLERS:
         for target in targets:

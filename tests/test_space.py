@@ -1,4 +1,4 @@
-"""The space of valid services, told twice: by compose.jinja, as Copier asks, and by hooks/space.py, as it is enumerated."""
+"""The space of valid services, told twice: by compose.jinja, as Copier asks, and by hooks/space.py, as enumerated."""
 
 import shutil
 from collections.abc import Iterator

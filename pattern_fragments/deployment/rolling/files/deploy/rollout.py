@@ -1,4 +1,4 @@
-"""Rolls an environment out, and back if its pods do not become ready.
+"""Rolls an environment out, and back if the cluster gives the rollout up.
 
     python3 deploy/rollout.py staging
 
@@ -6,69 +6,114 @@ Needs kubectl, with a context that may change the environment's namespace, and n
 """
 
 import argparse
+import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-REVISION = r"jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}"
 
 
 def main() -> None:
     """Exit with 0 when the new version serves, with a sentence when it does not."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("environment", help="the name of a folder in deploy/overlays")
-    parser.add_argument("--timeout", default="300s", help="how long pods may take to be ready")
+    parser.add_argument("--timeout", default="600s", help="how long to wait for the last pod")
     arguments = parser.parse_args()
     overlay = ROOT / "deploy" / "overlays" / arguments.environment
     if not overlay.is_dir():
         sys.exit(f"There is no environment {arguments.environment!r} in deploy/overlays.")
-    rollout = Rollout(namespace_of(overlay), arguments.timeout)
+    try:
+        roll_out(overlay, Deployment(namespace_of(overlay), arguments.timeout))
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"`{shlex.join(error.cmd)}` failed. Nothing was done after it.")
+    except FileNotFoundError as error:
+        sys.exit(f"There is no {error.filename!r} here.")
 
-    before = rollout.revision()
+
+def roll_out(overlay: Path, deployment: "Deployment") -> None:
+    """Apply the overlay and wait; undo what the cluster has given up, and only that."""
+    before = deployment.state()
     kubectl("apply", "-k", str(overlay))
-    if rollout.becomes_ready():
+    if deployment.becomes_ready():
         return
-    if not before:
+    after = deployment.state()
+    if not after.failed:
+        sys.exit("Waiting ended, but the cluster has not given the rollout up: nothing undone.")
+    if not before.revision:
         sys.exit("The first rollout failed: there is no earlier revision to go back to.")
-    if rollout.revision() == before:
+    if after.revision == before.revision:
         sys.exit("The pods are not ready, but this rollout did not change them: nothing undone.")
-    rollout.undo(before)
-    if not rollout.becomes_ready():
-        sys.exit(f"The rollout failed, and revision {before} does not become ready either.")
-    sys.exit(f"The rollout failed and was undone: revision {before} serves. Revert the commit.")
+    if not before.complete:
+        sys.exit(
+            f"The rollout failed, and revision {before.revision} before it was not rolled out"
+            " whole: nothing undone. Choose a revision by hand, see docs/rollback.md."
+        )
+    deployment.undo(before.revision)
+    if not deployment.becomes_ready():
+        sys.exit(f"The rollout failed, and going back to {before.revision} is not done either.")
+    sys.exit(f"The rollout failed and was undone: as in revision {before.revision} again.")
 
 
-class Rollout:
+@dataclass(frozen=True)
+class State:
+    """What the cluster says of a Deployment; `revision` is empty before the first rollout."""
+
+    revision: str
+    progress: str
+    """The reason of the condition Progressing; empty until the cluster has seen the last change."""
+
+    @property
+    def complete(self) -> bool:
+        """Every pod was replaced and became ready."""
+        return self.progress == "NewReplicaSetAvailable"
+
+    @property
+    def failed(self) -> bool:
+        """No pod became ready for `progressDeadlineSeconds`."""
+        return self.progress == "ProgressDeadlineExceeded"
+
+
+class Deployment:
     """The Deployment of this service in one namespace."""
 
     def __init__(self, namespace: str, timeout: str) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        self._deployment = f"deployment/{project['name']}"
+        self._name = f"deployment/{project['name']}"
         self._namespace = namespace
         self._timeout = timeout
 
-    def revision(self) -> str:
-        """The number of the revision the cluster was last told to run; empty before the first."""
-        get = self._kubectl("get", self._deployment, "--ignore-not-found", "-o", REVISION)
-        return get.stdout.strip()
+    def state(self) -> State:
+        """What was rolled out last, and how far it got."""
+        get = self._kubectl("get", self._name, "--ignore-not-found", "-o", "json", read=True)
+        if not get.stdout:
+            return State(revision="", progress="")
+        found = json.loads(get.stdout)
+        metadata, status = found["metadata"], found.get("status", {})
+        seen = status.get("observedGeneration", 0) >= metadata["generation"]
+        reasons = {each["type"]: each["reason"] for each in status.get("conditions", [])}
+        return State(
+            revision=metadata.get("annotations", {}).get("deployment.kubernetes.io/revision", ""),
+            progress=reasons.get("Progressing", "") if seen else "",
+        )
 
     def becomes_ready(self) -> bool:
-        """Wait until all pods are of the last revision and ready, or until time is up."""
-        status = self._kubectl(
-            *("rollout", "status", self._deployment, f"--timeout={self._timeout}"), check=False
-        )
-        sys.stdout.write(status.stdout)
-        return status.returncode == 0
+        """Wait until all pods are of the last revision and ready; False when that ends early."""
+        wait = ("rollout", "status", self._name, f"--timeout={self._timeout}")
+        return self._kubectl(*wait, check=False).returncode == 0
 
     def undo(self, revision: str) -> None:
         """Go back to an earlier revision."""
-        self._kubectl("rollout", "undo", self._deployment, f"--to-revision={revision}")
+        self._kubectl("rollout", "undo", self._name, f"--to-revision={revision}")
 
-    def _kubectl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return kubectl("-n", self._namespace, *arguments, check=check)
+    def _kubectl(
+        self, *arguments: str, read: bool = False, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        return kubectl("-n", self._namespace, *arguments, read=read, check=check)
 
 
 def namespace_of(overlay: Path) -> str:
@@ -80,11 +125,13 @@ def namespace_of(overlay: Path) -> str:
     return found[1]
 
 
-def kubectl(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run kubectl; what it has to complain about goes to the caller's screen."""
+def kubectl(
+    *arguments: str, read: bool = False, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run kubectl; what it says goes to the screen as it comes, unless it is to be read."""
     return subprocess.run(  # noqa: S603 - no shell, and the caller's own words
         ["kubectl", *arguments],  # noqa: S607 - whichever is on the PATH
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if read else None,
         text=True,
         check=check,
     )

@@ -18,6 +18,7 @@ OBJECTS: list[dict[str, Any]] = [
     if path.name != "kustomization.yaml"
     for document in yaml.safe_load_all(path.read_text())
 ]
+SELECTORS = {"selector", "podSelector"}
 overlays = pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 
 
@@ -32,17 +33,17 @@ def pod() -> dict[str, Any]:
     return template
 
 
-def test_every_selector_finds_the_pods(pod: dict[str, Any]) -> None:
-    spec = {document["kind"]: document["spec"] for document in OBJECTS if "spec" in document}
-    selectors = [spec["Deployment"]["selector"]["matchLabels"]]
-    selectors += [spec["PodDisruptionBudget"]["selector"]["matchLabels"]]
-    if "Service" in spec:
-        selectors += [spec["Service"]["selector"]]
-    if "NetworkPolicy" in spec:
-        selectors += [spec["NetworkPolicy"]["podSelector"]["matchLabels"]]
-    for selector in selectors:
-        assert selector
-        assert selector.items() <= pod["metadata"]["labels"].items()
+@pytest.mark.parametrize(
+    "document",
+    [document for document in OBJECTS if SELECTORS & set(document.get("spec", ()))],
+    ids=lambda document: document["kind"],
+)
+def test_every_selector_finds_the_pods(document: dict[str, Any], pod: dict[str, Any]) -> None:
+    spec = document["spec"]
+    selector = spec.get("selector") or spec["podSelector"]
+    labels = selector.get("matchLabels", selector)
+    assert labels
+    assert labels.items() <= pod["metadata"]["labels"].items()
 
 
 def test_the_pod_keeps_the_restricted_security_standard(pod: dict[str, Any]) -> None:

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from __package__.metrics import DURATION_BUCKETS_S, SystemMetrics
+from __package__.metrics import (
+    DURATION_BUCKETS_S,
+    SERVICE_FAULTS,
+    SystemMetrics,
+)
 from __package__.signature import Output, Signature
 
 ROOT = Path(__file__).parents[1]
@@ -22,9 +26,8 @@ RULES: list[dict[str, Any]] = [
 ]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 PANELS: list[dict[str, Any]] = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
-QUERIES = [rule["expr"] for rule in RULES] + [
-    target["expr"] for panel in PANELS for target in panel["targets"]
-]
+PANEL_QUERIES: list[str] = [target["expr"] for panel in PANELS for target in panel["targets"]]
+QUERIES: list[str] = [rule["expr"] for rule in RULES] + PANEL_QUERIES
 METRIC = re.compile(r"([a-z][a-z0-9_:]*)\{")
 
 
@@ -61,9 +64,34 @@ def test_every_alert_pages_or_opens_a_ticket_and_has_its_entry_in_the_runbook(
     assert f"## {rule['alert']}\n" in (ROOT / "docs" / "runbook.md").read_text()
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in ALERTS if rule["labels"]["severity"] == "page"],
+    ids=lambda rule: rule["alert"],
+)
+def test_only_production_pages(rule: dict[str, Any]) -> None:
+    overlay = ROOT / "deploy" / "overlays" / "production" / "kustomization.yaml"
+    production = yaml.safe_load(overlay.read_text())["namespace"]
+    selectors = re.findall(r"\{(.*?)\}", rule["expr"])
+    assert selectors
+    assert all(f'namespace="{production}"' in selector for selector in selectors)
+
+
 def test_every_entry_of_the_runbook_belongs_to_an_alert() -> None:
     headings = re.findall("^## (.+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     assert sorted(headings) == sorted(rule["alert"] for rule in ALERTS)
+
+
+def test_the_error_budget_is_spent_by_the_service_s_own_faults() -> None:
+    reasons = {reason for query in QUERIES for reason in re.findall(r'reason=~"([^"]+)"', query)}
+    assert reasons == {"|".join(SERVICE_FAULTS)}
+
+
+def test_every_ratio_that_is_alerted_on_has_a_panel() -> None:
+    ratios = {rule["record"].rpartition(":")[0] for rule in RULES if "record" in rule}
+    shown = {name.rpartition(":")[0] for query in PANEL_QUERIES for name in METRIC.findall(query)}
+    assert ratios
+    assert ratios <= shown
 
 
 def test_the_thresholds_of_latency_are_buckets() -> None:

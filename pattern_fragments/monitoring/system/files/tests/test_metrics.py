@@ -70,6 +70,12 @@ def test_the_service_s_own_faults_are_shown_before_the_first_one(
     assert value(metrics, "requests_refused_total", reason=reason) == 0
 
 
+def test_no_series_holds_the_time_a_counter_was_made(metrics: SystemMetrics) -> None:
+    metrics.scored(scored())
+    samples = {sample.name for family in metrics.registry.collect() for sample in family.samples}
+    assert not {name for name in samples if name.endswith("_created")}
+
+
 def test_the_model_is_named(metrics: SystemMetrics) -> None:
     labels = {"name": "model", "version": "v1"}
     assert metrics.registry.get_sample_value("model_info", labels) == 1

@@ -1,11 +1,17 @@
-"""The endpoint that Prometheus scrapes."""
+"""The endpoint that Prometheus scrapes, and the pods it scrapes in the cluster."""
+
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from __package__.scrape import scrape
+
+SCRAPE = Path(__file__).parents[1] / "deploy" / "monitoring" / "scrape.yaml"
 
 
 @pytest.fixture
@@ -42,3 +48,29 @@ def test_an_odd_accept_header_is_no_error(registry: CollectorRegistry, accept: s
     response = get(registry, accept)
     assert response.status_code == 200
     assert b"things_total 1.0\n" in response.body
+
+
+@pytest.mark.parametrize(
+    ("phase", "port", "is_scraped"),
+    [
+        ("Running", "http", True),
+        ("Running", "other", False),
+        ("Succeeded", "http", False),
+        ("Failed", "http", False),
+    ],
+)
+def test_pods_are_scraped_at_their_port_until_they_have_ended(
+    phase: str, port: str, is_scraped: bool
+) -> None:
+    pod = {
+        "__meta_kubernetes_pod_phase": phase,
+        "__meta_kubernetes_pod_container_port_name": port,
+    }
+    [job] = yaml.safe_load(SCRAPE.read_text())["scrape_configs"]
+    rules = [rule for rule in job["relabel_configs"] if rule.get("action") in {"keep", "drop"}]
+    kept = [
+        bool(re.fullmatch(rule["regex"], pod[rule["source_labels"][0]]))
+        == (rule["action"] == "keep")
+        for rule in rules
+    ]
+    assert all(kept) == is_scraped

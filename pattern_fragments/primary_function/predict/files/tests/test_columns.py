@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from __package__.columns import Encoder, InvalidInput, Problem
+from __package__.columns import UNKNOWN, Encoder, InvalidInput, Problem
 from __package__.signature import Input
 
 SIZE = Input(name="size", type="number", description="", example=1, unit="m", minimum=0, maximum=10)
@@ -24,6 +24,14 @@ CODE = Input(
     categories=("AB", "CD"),
     accepts_unknown=True,
     pattern="^[A-Z]{2}$",
+)
+ERA = Input(
+    name="era",
+    type="timestamp",
+    description="",
+    example="2013-07-01T08:15:00-04:00",
+    earliest="2000-01-01T00:00:00Z",
+    latest="2100-01-01T00:00:00Z",
 )
 MOMENT = Input(name="moment", type="timestamp", description="", example="2013-07-01T08:15:00-04:00")
 
@@ -53,7 +61,7 @@ def test_each_type_has_its_own_array() -> None:
 
 
 def test_an_open_category_has_a_code_for_the_unknown() -> None:
-    assert Encoder([CODE]).columns({"code": ["CD", "ZZ"]})["code"].tolist() == [1, 2]
+    assert Encoder([CODE]).columns({"code": ["CD", "ZZ"]})["code"].tolist() == [1, UNKNOWN]
 
 
 def test_a_moment_may_come_as_a_datetime() -> None:
@@ -82,6 +90,9 @@ def test_a_moment_may_come_as_a_datetime() -> None:
         (MOMENT, None, "is missing"),
         (MOMENT, 5, f"must be an ISO 8601 timestamp such as {MOMENT.example}, not a number"),
         (MOMENT, "soon", f"must be an ISO 8601 timestamp such as {MOMENT.example}"),
+        (ERA, "1999-12-31T23:59:59Z", "must not be before 2000-01-01T00:00:00Z"),
+        (ERA, "9999-12-31T23:59:59Z", "must not be after 2100-01-01T00:00:00Z"),
+        (MOMENT, "0001-01-01T00:00:00+01:00", "must not be before the year 1 in UTC"),
         (MOMENT, "2013-07-01T08:15:00", f"must carry its UTC offset, as in {MOMENT.example}"),
     ],
 )
@@ -90,7 +101,7 @@ def test_a_refusal_says_why(column: Input, value: object, expected: str) -> None
 
 
 @given(
-    st.sampled_from([SIZE, FREE, COLOUR, CODE, MOMENT]),
+    st.sampled_from([SIZE, FREE, COLOUR, CODE, ERA, MOMENT]),
     st.one_of(
         st.none(),
         st.booleans(),

@@ -28,8 +28,8 @@ def test_rank_metrics_equal_those_of_scikit_learn(weights: np.ndarray) -> None:
 def test_calibrated_predictions_have_a_small_calibration_error() -> None:
     metrics = evaluate(LABELS, PREDICTIONS, CUTS, seed=0)
     assert metrics.brier.value == pytest.approx(brier_score_loss(LABELS, PREDICTIONS))
-    assert metrics.calibration_error.value < 0.03
-    assert evaluate(LABELS, 1 - PREDICTIONS, CUTS, seed=0).calibration_error.value > 0.4
+    assert metrics.calibration_error < 0.03
+    assert evaluate(LABELS, 1 - PREDICTIONS, CUTS, seed=0).calibration_error > 0.4
 
 
 def test_intervals_hold_the_value_and_repeat_with_the_seed() -> None:

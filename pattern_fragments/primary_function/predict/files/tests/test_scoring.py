@@ -14,7 +14,7 @@ from __package__.predictor import OnnxPredictor
 from __package__.service import Service
 from __package__.signature import Signature
 
-HEAVY = ("matplotlib", "pandas", "polars", "scipy", "skl2onnx", "sklearn")
+HEAVY = ("matplotlib", "onnx", "pandas", "polars", "scipy", "skl2onnx", "sklearn")
 
 
 def test_a_row_gets_a_probability(service: Service, signature: Signature) -> None:
@@ -22,7 +22,7 @@ def test_a_row_gets_a_probability(service: Service, signature: Signature) -> Non
     assert scored.features.shape == (3, len(signature.features))
     assert scored.predictions.shape == (3,)
     assert ((scored.predictions > 0) & (scored.predictions < 1)).all()
-    assert scored.version == service.scorer.version == signature.version
+    assert scored.version == signature.version
 
 
 def test_rows_and_columns_of_the_same_values_score_alike(

@@ -19,8 +19,11 @@ from .signature import Input
 
 Columns = Mapping[str, NDArray[Any]]
 """Columns of n rows by input name. A number is float64[n]; a category is int64[n], its position
-among the input's categories, or their count when unknown; a timestamp is int64[n], in seconds
+among the input's categories, or UNKNOWN; a timestamp is int64[n], in seconds
 since 1970 UTC."""
+
+UNKNOWN = -1
+"""The code of a category that training has not seen often enough to know it."""
 
 MAX_PROBLEMS = 100
 """Problems reported of one call; a longer list helps nobody and costs memory."""
@@ -164,7 +167,7 @@ class _Categories:
     def _code(self, value: Any) -> int:
         if self.refusal(value):
             raise _Refusal
-        return self._codes.get(value, len(self._codes))
+        return self._codes.get(value, UNKNOWN)
 
     def refusal(self, value: Any) -> str | None:
         if type(value) is not str:
@@ -180,24 +183,34 @@ class _Categories:
 
 class _Timestamps:
     def __init__(self, column: Input) -> None:
-        self._example = column.example
+        self._column = column
+        self._first = _seconds(column.earliest or datetime.min.replace(tzinfo=UTC))
+        self._last = _seconds(column.latest or datetime.max.replace(tzinfo=UTC))
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.int64]:
+        first, last = self._first, self._last
         try:
-            return np.array([_seconds(value) for value in values], np.int64)
+            valid = [moment for value in values if first <= (moment := _seconds(value)) <= last]
         except (TypeError, ValueError):
             raise _Refusal from None
+        if len(valid) != len(values):
+            raise _Refusal
+        return np.array(valid, np.int64)
 
     def refusal(self, value: Any) -> str | None:
         if not isinstance(value, str | datetime):
-            return _wrong_type(f"an ISO 8601 timestamp such as {self._example}", value)
+            return _wrong_type(f"an ISO 8601 timestamp such as {self._column.example}", value)
         try:
-            _seconds(value)
+            moment = _seconds(value)
         except ValueError:
-            return f"must be an ISO 8601 timestamp such as {self._example}"
+            return f"must be an ISO 8601 timestamp such as {self._column.example}"
         except TypeError:
-            return f"must carry its UTC offset, as in {self._example}"
-        return None
+            return f"must carry its UTC offset, as in {self._column.example}"
+        if self._first <= moment <= self._last:
+            return None
+        if moment < self._first:
+            return f"must not be before {self._column.earliest or 'the year 1 in UTC'}"
+        return f"must not be after {self._column.latest or 'the year 9999 in UTC'}"
 
 
 def _seconds(value: Any) -> int:

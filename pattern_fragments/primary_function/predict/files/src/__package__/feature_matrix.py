@@ -1,6 +1,7 @@
 """The one place where the model's matrix is put together, for training and serving alike."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -19,6 +20,9 @@ ENTITIES: Mapping[str, tuple[EntityFeature, ...]] = {
     )
 }
 """The features of each entity, in matrix order."""
+
+LONGEST_WINDOW = timedelta(seconds=max((feature.window for feature in ENTITY_FEATURES), default=0))
+"""No feature looks back further than this."""
 
 
 def feature_names(inputs: Sequence[Input]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """float32[n]."""
     version: str
     duration_s: float
-    """How long the caller waited, or how long scoring took where nobody waits."""
+    """How long the caller waited; where no caller waits, how long scoring took."""
 
     def prediction_id(self, row: int) -> str:
         """The id under which the outcome of this row can be reported later."""
@@ -46,7 +46,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Observer(Protocol):
-    """Watches predictions. It is called in line: slow work belongs in a bounded queue."""
+    """Watches predictions. It is called in line: what is slow must be done elsewhere."""
 
     def scored(self, scored: Scored) -> None:
         """Rows were predicted and answered."""

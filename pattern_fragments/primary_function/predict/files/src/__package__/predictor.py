@@ -10,7 +10,7 @@ from .model_folder import ModelFolder
 
 
 class Predictor(Protocol):
-    """Answers with one number per row; what changes how a prediction is made wraps one."""
+    """Answers with one number per row."""
 
     @property
     def version(self) -> str:

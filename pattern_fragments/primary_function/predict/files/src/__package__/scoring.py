@@ -20,11 +20,6 @@ class Scorer:
         self._features = features
         self._predictor = predictor
 
-    @property
-    def version(self) -> str:
-        """The version of the model that answers."""
-        return self._predictor.version
-
     def encode_rows(self, rows: Sequence[Mapping[str, object]]) -> Columns:
         """Encode n rows of named values; raises InvalidInput."""
         return self._encoder.rows(rows)

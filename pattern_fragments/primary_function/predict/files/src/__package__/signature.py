@@ -14,9 +14,9 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One named input of a request.
 
     A `category` is text. With `accepts_unknown` the set is open: `categories` are those that
-    training has seen, and any other text that matches `pattern` gets the unknown code.
+    training knows, and any other text that matches `pattern` is unknown.
     A `number` lies between `minimum` and `maximum`, in `unit`.
-    A `timestamp` is ISO 8601 text with a UTC offset.
+    A `timestamp` is ISO 8601 text with a UTC offset, from `earliest` to `latest`.
     """
 
     name: str
@@ -26,6 +26,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unit: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    earliest: str | None = None
+    latest: str | None = None
     categories: tuple[str, ...] = ()
     accepts_unknown: bool = False
     pattern: str | None = None

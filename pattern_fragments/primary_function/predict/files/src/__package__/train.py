@@ -79,7 +79,7 @@ def train(output: Path, period: Period, seed: int) -> None:
             train_rows=int(rows.sum()),
             test_rows=int(test.sum()),
             data_fingerprint=dataset.fingerprint,
-            git_revision=git_revision(Path.cwd()),
+            git_revision=git_revision(Path(__file__).parent),
             seconds=progress.seconds,
             software=software(),
         )

@@ -7,15 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from __package__.columns import Encoder
-from __package__.domain import data
+from __package__.columns import UNKNOWN, Encoder
+from __package__.domain import data, model
 from __package__.domain.features import (
     INPUTS,
-    LEAD_TIME,
-    cut,
     request_features,
 )
 from __package__.feature_store.offline import point_in_time
+from __package__.training.dataset import load
 
 START, END = datetime(2013, 1, 5, tzinfo=UTC), datetime(2013, 1, 15, tzinfo=UTC)
 SCHEDULE = ("zone", "scheduled_departure", "scheduled_arrival")
@@ -79,6 +78,22 @@ def test_request_features_are_what_their_names_say() -> None:
     assert features["scheduled_seconds"] == (3 * 60 + 30) * 60
 
 
+def test_the_model_learns_what_to_make_of_an_unknown_destination() -> None:
+    """From its name alone: it is no neighbour of the first or the last that is known."""
+    dataset = load(data.SMALL_PERIOD)
+    dest = dataset.columns["dest"]
+    codes = np.unique(dest[dest != UNKNOWN])
+    rows = dataset.is_train
+    alone = request_features(dataset.columns)["dest"].astype(np.float32)[:, None]
+    fitted = model.fit(alone[rows], dataset.labels[rows], seed=0)
+    unknown, first, last = model.predict(
+        fitted, np.array([[np.nan], [codes[0]], [codes[-1]]], np.float32)
+    )
+    assert np.isnan(alone[dest == UNKNOWN]).all()
+    assert unknown != pytest.approx(first)
+    assert unknown != pytest.approx(last)
+
+
 def test_no_feature_sees_the_future(
     flights: pl.DataFrame, weather: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,12 +116,12 @@ def changed_features(
         else column
         for column in INPUTS
     )
-    sample = flights.filter(pl.col("scheduled_departure").is_between(START, END)).gather_every(900)
+    sample = flights.filter(pl.col("scheduled_departure").is_between(START, END)).gather_every(500)
     sample = sample.with_columns(pl.col("distance").cast(pl.Float64))
     columns = Encoder(inputs).columns(
         {column.name: sample[column.name].to_list() for column in inputs}
     )
-    cuts = cut(columns)
+    cuts = (sample["scheduled_departure"] - data.LEAD_TIME).dt.epoch("s").to_numpy()
 
     def features(world: pl.DataFrame, air: pl.DataFrame, rows: slice) -> np.ndarray:
         monkeypatch.setattr(data, "landings", lambda: data.landed(world.drop(SCHEDULE)))
@@ -140,7 +155,9 @@ def as_known_at(
             *until("scheduled_departure", "dep_delay", "dep_time", "dep_delay"),
             *until("scheduled_arrival", "arr_delay", "arr_time", "arr_delay", "air_time"),
         ),
-        weather.filter(pl.col("time_hour").str.to_datetime(time_zone="UTC") <= now),
+        weather.filter(
+            pl.col("time_hour").str.to_datetime(time_zone="UTC") + timedelta(minutes=75) <= now
+        ),
     )
 
 
@@ -151,5 +168,5 @@ def leaked(flights: pl.DataFrame) -> pl.DataFrame:
         "carrier",
         "dest",
         late=(pl.col("dep_delay") > data.LATE_MINUTES).cast(pl.Float64),
-        available_at=pl.col("scheduled_departure") - timedelta(seconds=LEAD_TIME),
+        available_at=pl.col("scheduled_departure") - data.LEAD_TIME,
     )

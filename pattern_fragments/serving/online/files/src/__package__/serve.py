@@ -5,15 +5,15 @@ import sys
 from . import logs
 from .serving.application import Application
 from .serving.server import serve
-from .settings import Settings
+from .settings import read_settings
 from .wiring import build_routes, build_service
 
 
 def main() -> None:
     """Load the model, then serve until told to stop."""
-    settings = Settings()
-    logs.configure(settings.log_level)
     try:
+        settings = read_settings()
+        logs.configure(settings.log_level)
         service = build_service(settings)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot serve: {error}")

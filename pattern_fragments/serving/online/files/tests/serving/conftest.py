@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from __package__.model_folder import ModelFolder
+from __package__.observer import Refused, Scored
 from __package__.signature import Signature
 
 Row = dict[str, object]
@@ -43,6 +44,23 @@ def read_all(connection: socket.socket) -> bytes:
     while chunk := connection.recv(65536):
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.heard: list[Scored | Refused] = []
+
+    def scored(self, scored: Scored) -> None:
+        self.heard.append(scored)
+
+    def refused(self, refused: Refused) -> None:
+        self.heard.append(refused)
+
+
+def reasons(recorder: Recorder) -> list[str]:
+    return [event.reason for event in recorder.heard if isinstance(event, Refused)]
 
 
 @contextmanager

@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from __package__.observer import Observers, Refused, Scored
@@ -14,6 +17,8 @@ from __package__.service import Service
 from __package__.serving.application import Application
 from __package__.serving.scoring_endpoint import ARRIVED
 from __package__.wiring import build_routes
+
+from .conftest import Recorder, reasons
 
 
 @pytest.fixture
@@ -55,19 +60,6 @@ def test_a_defect_is_logged_and_not_shown(
     assert "secret of the house" in caplog.text
 
 
-class Recorder:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.heard: list[Scored | Refused] = []
-
-    def scored(self, scored: Scored) -> None:
-        self.heard.append(scored)
-
-    def refused(self, refused: Refused) -> None:
-        self.heard.append(refused)
-
-
 def test_observers_hear_of_answers_and_refusals(service: Service) -> None:
     recorder = Recorder()
     application = Application(replace(service, observers=Observers([recorder])), routes=[])
@@ -79,6 +71,30 @@ def test_observers_hear_of_answers_and_refusals(service: Service) -> None:
     assert scored.request_id
     assert isinstance(refused, Refused)
     assert refused.reason == "invalid_input"
+
+
+def test_observers_hear_of_a_model_that_is_not_here(service: Service) -> None:
+    recorder = Recorder()
+    application = Application(replace(service, observers=Observers([recorder])), routes=[])
+    name, version = service.signature.name, service.signature.version
+    for path in ("other", f"{name}/versions/other"):
+        answer = call(application, "POST", f"/v2/models/{path}/infer", json={})
+        assert answer.status_code == 404
+        assert f"{name!r}, in version {version!r}" in answer.json()["error"]
+    assert reasons(recorder) == ["not_found", "not_found"]
+
+
+def test_observers_hear_of_a_defect_elsewhere(service: Service) -> None:
+    def broken(_: Request) -> Response:
+        raise RuntimeError("secret of the house")
+
+    recorder = Recorder()
+    application = Application(
+        replace(service, observers=Observers([recorder])), [Route("/broken", broken)]
+    )
+    answer = call(application, "GET", "/broken")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert reasons(recorder) == ["internal_error"]
 
 
 def test_a_duration_counts_the_wait_in_the_queue(service: Service) -> None:

@@ -26,6 +26,18 @@ def test_every_example_is_answered(client: httpx.Client) -> None:
         assert client.post("/predict", json=example["value"]).status_code == 200
 
 
+def test_the_example_tensors_have_the_datatypes_of_the_metadata(
+    client: httpx.Client, signature: Signature
+) -> None:
+    model = f"/v2/models/{signature.name}"
+    infer = client.get("/openapi.json").json()["paths"][f"{model}/infer"]["post"]
+    example = infer["requestBody"]["content"]["application/json"]["example"]
+    inputs = client.get(model).json()["inputs"]
+    assert [tensor["datatype"] for tensor in example["inputs"]] == [
+        tensor["datatype"] for tensor in inputs
+    ]
+
+
 def test_every_described_path_exists(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for path, methods in paths.items():

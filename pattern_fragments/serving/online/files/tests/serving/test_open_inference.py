@@ -18,13 +18,15 @@ def path(signature: Signature) -> str:
 
 
 @pytest.fixture
-def tensors(signature: Signature) -> Tensors:
-    """Two valid rows."""
+def tensors(client: httpx.Client, signature: Signature) -> Tensors:
+    """Two valid rows, in the datatypes that the service asks for."""
+    metadata = client.get(f"/v2/models/{signature.name}").json()
+    datatypes = {tensor["name"]: tensor["datatype"] for tensor in metadata["inputs"]}
     return [
         {
             "name": column.name,
             "shape": [2],
-            "datatype": "FP64" if column.type == "number" else "BYTES",
+            "datatype": datatypes[column.name],
             "data": [column.example, column.example],
         }
         for column in signature.inputs

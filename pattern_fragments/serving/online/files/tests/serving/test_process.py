@@ -13,8 +13,6 @@ import pytest
 
 from .conftest import Row, Server, read_all
 
-TRAINING_ONLY = {"pandas", "polars", "sklearn", "skl2onnx", "matplotlib", "onnx"}
-
 
 def stop(server: Server) -> list[dict[str, object]]:
     """Stop a service; what it logged since it listened."""
@@ -24,12 +22,18 @@ def stop(server: Server) -> list[dict[str, object]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-def test_serving_imports_nothing_that_only_training_needs() -> None:
-    script = "import sys, __package__.serve; print(*sys.modules)"
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+def test_wrong_settings_are_named_one_a_line() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "__package__.serve"],
+        env=os.environ | {"SERVICE_PORT": "x", "SERVICE_MAX_ROWS": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert not TRAINING_ONLY & set(done.stdout.split())
+    assert ended.returncode == 1
+    port, max_rows = ended.stderr.splitlines()
+    assert port.startswith("cannot serve: SERVICE_PORT: ")
+    assert max_rows.startswith("SERVICE_MAX_ROWS: ")
 
 
 def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path) -> None:

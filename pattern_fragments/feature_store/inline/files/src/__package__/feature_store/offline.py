@@ -1,7 +1,7 @@
 """Entity features as they were: what was known at each row's cut, and nothing later.
 
-One function makes training sets (one cut per row) and snapshots (one cut for all entities), so the
-two cannot differ.
+One function makes training sets (one cut per row) and snapshots (one cut for all entities). For the
+same cut the two agree; a snapshot that serves later than its cut knows less than training did.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..columns import Columns
+from ..columns import UNKNOWN, Columns
 from ..feature_definition import EntityFeature
 from ..feature_matrix import ENTITIES
 from ..signature import Input
@@ -42,20 +42,25 @@ def point_in_time(
 def publish(
     folder: Path, inputs: Sequence[Input], events: Events, as_of: datetime | None = None
 ) -> None:
-    """Write the snapshot that serving starts from into a new model folder."""
-    snapshot_of(events, inputs, as_of).write(folder / FILE_NAME)
+    """Write the snapshot that serving starts from into a new model folder, if it needs one."""
+    if ENTITIES:
+        snapshot_of(events, inputs, as_of).write(folder / FILE_NAME)
 
 
 def snapshot_of(events: Events, inputs: Sequence[Input], as_of: datetime | None = None) -> Snapshot:
-    """The features of every known entity at `as_of`, or when the newest event became available."""
-    moment = _newest(events) if as_of is None else int(as_of.timestamp())
+    """The features of every known entity at `as_of`, or when the newest event became available.
+
+    Raises ValueError when a table that the features need holds no event until then.
+    """
+    newest = _newest(events, as_of)
+    moment = max(newest.values()) if as_of is None else as_of.timestamp()
     entities = {}
     for column in inputs:
         if column.name not in ENTITIES:
             continue
         features = ENTITIES[column.name]
-        codes = np.arange(len(column.categories) + 1)
-        cuts = np.full(len(codes), moment)
+        codes = np.array([*range(len(column.categories)), UNKNOWN])
+        cuts = np.full(len(codes), int(moment))
         values = history_of(features, events, column.categories, codes, cuts)
         *known, unknown = (tuple(row) for row in values.tolist())
         entities[column.name] = EntityRows(
@@ -63,7 +68,7 @@ def snapshot_of(events: Events, inputs: Sequence[Input], as_of: datetime | None 
             dict(zip(column.categories, known, strict=True)),
             unknown,
         )
-    return Snapshot(moment, entities)
+    return Snapshot(moment, newest, entities)
 
 
 def history_of(
@@ -75,55 +80,73 @@ def history_of(
 ) -> NDArray[np.float32]:
     """The features of one kind of entity, float32[n, len(features)].
 
-    Row i is about categories[codes[i]] as of cuts[i]; a code beyond the categories is an entity
-    that training has not seen, and has no history.
+    Row i is about categories[codes[i]] as of cuts[i]; an entity that is unknown has no
+    history.
     """
     matrix = np.empty((len(codes), len(features)), np.float32)
+    histories: dict[tuple[str, str], _History] = {}
     for position, feature in enumerate(features):
-        history = _History(events[feature.events], feature, categories)
-        matrix[:, position] = history.as_of(codes, cuts)
+        source = (feature.events, feature.value)
+        if source not in histories:
+            histories[source] = _History(events[feature.events], feature, categories)
+        matrix[:, position] = histories[source].as_of(feature, codes, cuts)
     return matrix
 
 
 class _History:
-    """The events behind one feature, sorted by entity and then by when they became available."""
+    """The values of one kind of entity, sorted by entity and then by when they became available."""
 
     def __init__(
         self, events: pl.DataFrame, feature: EntityFeature, categories: Sequence[str]
     ) -> None:
         codes = {category: code for code, category in enumerate(categories)}
-        known = events.select(
-            code=pl.col(feature.entity).replace_strict(codes, default=None, return_dtype=pl.Int64),
-            available_at=pl.col("available_at").dt.epoch("s"),
-            value=pl.col(feature.value).cast(pl.Float64),
-        ).drop_nulls()
-        keys = _keys(known["code"].to_numpy(), known["available_at"].to_numpy())
-        order = np.argsort(keys, kind="stable")
-        self._keys = keys[order]
-        self._values = known["value"].to_numpy()[order]
-        self._sums = np.concatenate(([0.0], np.cumsum(self._values)))
-        self._feature = feature
+        known = (
+            events.select(
+                code=pl.col(feature.entity).replace_strict(
+                    codes, default=None, return_dtype=pl.Int64
+                ),
+                available_at=pl.col("available_at").dt.epoch("s"),
+                value=pl.col(feature.value).cast(pl.Float64),
+            )
+            .drop_nulls()
+            .filter(pl.col("value").is_finite())
+            .sort("code", "available_at", maintain_order=True)
+        )
+        self._keys = _keys(known["code"].to_numpy(), known["available_at"].to_numpy())
+        self._values = known["value"].to_numpy()
+        # Each entity has its own sums: the size of one's values cannot cost another precision.
+        self._sums = known.select(pl.col("value").cum_sum().over("code")).to_series().to_numpy()
 
-    def as_of(self, codes: NDArray[np.int64], cuts: NDArray[np.int64]) -> NDArray[np.float64]:
+    def as_of(
+        self, feature: EntityFeature, codes: NDArray[np.int64], cuts: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """The feature of n rows, float64[n]."""
-        first = np.searchsorted(self._keys, _keys(codes, cuts - self._feature.window), "right")
+        first = np.searchsorted(self._keys, _keys(codes, cuts - feature.window), "right")
         stop = np.searchsorted(self._keys, _keys(codes, cuts), "right")
         count = stop - first
-        if self._feature.statistic == "count":
+        if feature.statistic == "count":
             return count.astype(np.float64)
-        if self._feature.statistic == "last":
-            newest = np.append(self._values, np.nan)[stop - 1]
-            return np.where(count > 0, newest, np.nan)
-        total = self._sums[stop] - self._sums[first]
-        mean: NDArray[np.float64] = np.full(len(count), np.nan)
-        np.divide(total, count, out=mean, where=count > 0)
-        return mean
+        some = count > 0
+        first, newest = first[some], stop[some] - 1
+        values: NDArray[np.float64] = np.full(len(count), np.nan)
+        if feature.statistic == "last":
+            values[some] = self._values[newest]
+        else:
+            total = self._sums[newest] - self._sums[first] + self._values[first]
+            values[some] = total / count[some]
+        return values
 
 
-def _newest(events: Events) -> int:
-    """When the newest event became available, in seconds since 1970 UTC."""
-    times = (frame["available_at"].dt.epoch("s").to_numpy() for frame in events.values())
-    return int(max(column.max(initial=0) for column in times))
+def _newest(events: Events, as_of: datetime | None) -> dict[str, float]:
+    """When the newest event of each table that features need became available, until `as_of`."""
+    newest = {}
+    for table in sorted({feature.events for features in ENTITIES.values() for feature in features}):
+        times = events[table]["available_at"]
+        last = (times if as_of is None else times.filter(times <= as_of)).max()
+        if not isinstance(last, datetime):
+            raise ValueError(f"the table {table} holds no event to compute features from")
+        newest[table] = last.timestamp()
+    return newest
 
 
 def _keys(codes: NDArray[np.int64], times: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -23,10 +23,17 @@ class EntityRows(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What was known of every entity at `as_of`, in seconds since 1970 UTC."""
+    """What was known of every entity at `as_of`; times are seconds since 1970 UTC."""
 
     as_of: float
+    newest: Mapping[str, float]
+    """When the newest event of each of the domain's tables became known."""
     entities: Mapping[str, EntityRows]
+
+    @property
+    def data_as_of(self) -> float:
+        """Up to when every table is known: the newest event of the one furthest behind."""
+        return min(self.newest.values(), default=self.as_of)
 
     def write(self, path: Path) -> None:
         """Replace the file at `path`, atomically."""
@@ -41,7 +48,7 @@ class Snapshot(msgspec.Struct, frozen=True):
             raise ValueError(f"{path} is no snapshot of features: {error}") from error
 
     def tables(self, inputs: Sequence[Input]) -> dict[str, NDArray[np.float32]]:
-        """The features of each entity by its code, float32[categories + 1, k]; the last is unknown.
+        """The features of each entity by its code, float32[categories + 1, k]; UNKNOWN is the last.
 
         Raises ValueError when the snapshot holds other features than the code defines.
         """

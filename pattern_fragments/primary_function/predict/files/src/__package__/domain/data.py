@@ -10,7 +10,7 @@ Both are polars frames with times in UTC; `end` is excluded.
 """
 
 import importlib.util
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zipfile import ZipFile
@@ -20,6 +20,10 @@ import polars as pl
 from ..period import Period
 
 LATE_MINUTES = 15
+
+LEAD_TIME = timedelta(hours=1)
+"""A prediction is asked for this long before the scheduled departure. What serving knows is as old
+as its snapshot: an age that is known beforehand can be added here, and training is as blind."""
 
 PERIOD = Period(
     datetime(2013, 1, 1, tzinfo=UTC),
@@ -48,8 +52,9 @@ MISSING_ZONES = {
 def examples(start: datetime, end: datetime) -> pl.DataFrame:
     """The flights that are to leave in [start, end) and did arrive, in order of departure.
 
-    One column per input of the signature, `label` (1.0 late, 0.0 not) and `labelled_at`, when
-    that was known. Cancelled and diverted flights have no label and no row.
+    One column per input of the signature; `asked_at`, up to when the row may know anything;
+    `label` (1.0 late, 0.0 not) and `labelled_at`, when that was known. Cancelled and diverted
+    flights have no label and no row.
     """
     return (
         landings()
@@ -62,6 +67,7 @@ def examples(start: datetime, end: datetime) -> pl.DataFrame:
             "scheduled_departure",
             "scheduled_arrival",
             pl.col("distance").cast(pl.Float64),
+            asked_at=pl.col("scheduled_departure") - LEAD_TIME,
             label="late",
             labelled_at="landed_at",
         )

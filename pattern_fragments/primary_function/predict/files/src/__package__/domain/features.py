@@ -3,7 +3,6 @@
 Serving imports this file: numpy only. It must provide
 
 - INPUTS and OUTPUT: what a caller sends, and the meaning of the answer;
-- cut(columns): up to when each row may know anything, in seconds since 1970 UTC;
 - request_features(columns): the features that the request alone gives, by name;
 - ENTITY_FEATURES: those that come from an entity's history in the tables of `data.events`.
 """
@@ -14,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Columns
+from ..columns import UNKNOWN, Columns
 from ..feature_definition import EntityFeature
 from ..signature import Input, Output
 
 HOUR = 3600
 DAY = 24 * HOUR
 
-LEAD_TIME = 1 * HOUR
-"""A prediction is asked for this long before the scheduled departure."""
+EARLIEST, LATEST = "2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
+"""Times outside of this are slips of the caller, not flights."""
 
 INPUTS = (
     Input(
@@ -53,12 +52,16 @@ INPUTS = (
         type="timestamp",
         description="When the flight is to leave the gate",
         example="2013-07-01T08:15:00-04:00",
+        earliest=EARLIEST,
+        latest=LATEST,
     ),
     Input(
         name="scheduled_arrival",
         type="timestamp",
         description="When the flight is to reach the gate",
         example="2013-07-01T10:45:00-05:00",
+        earliest=EARLIEST,
+        latest=LATEST,
     ),
     Input(
         name="distance",
@@ -74,24 +77,24 @@ INPUTS = (
 OUTPUT = Output("probability", "Probability that the flight arrives more than 15 minutes late")
 
 
-def cut(columns: Columns) -> NDArray[np.int64]:
-    """Up to when each row may know anything: int64[n], in seconds since 1970 UTC."""
-    return columns["scheduled_departure"] - LEAD_TIME
-
-
 def request_features(columns: Columns) -> Mapping[str, NDArray[Any]]:
     """The features that the request alone gives: arrays of n values, by name."""
     departure = columns["scheduled_departure"]
     standard = departure - 5 * HOUR  # New York without summer time: every day has 24 hours
     return {
-        "carrier": columns["carrier"],
+        "carrier": _code(columns["carrier"]),
         "origin": columns["origin"],
-        "dest": columns["dest"],
+        "dest": _code(columns["dest"]),
         "distance": columns["distance"],
         "second_of_day": standard % DAY,
         "weekday": standard // DAY % 7,
         "scheduled_seconds": columns["scheduled_arrival"] - departure,
     }
+
+
+def _code(codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Codes with NaN for the unknown: to the trees it is missing, and no neighbour of any code."""
+    return np.where(codes == UNKNOWN, np.nan, codes)
 
 
 def _late_share(entity: str, hours: int) -> EntityFeature:

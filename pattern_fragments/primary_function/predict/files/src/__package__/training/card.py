@@ -36,7 +36,9 @@ Fingerprint of the data: `{record.data_fingerprint}`.
 |---|--:|---|
 {_results(metrics)}
 
-Positive outcomes: {metrics.rate:.1%}. The intervals resample whole days. A constant answer would
+Positive outcomes: {metrics.rate:.1%}. The intervals are of the whole period and resample whole
+days; a single month scatters more. Entity features are as of each row's own moment: from a snapshot
+that is older, the model does worse. A constant answer would
 have an average precision of {metrics.rate:.3f} and a Brier score of {constant_brier:.3f}.
 
 ![ROC and precision-recall curves](plots/curves.png)
@@ -77,12 +79,12 @@ def _results(metrics: Metrics) -> str:
         "ROC AUC": metrics.roc_auc,
         "Average precision": metrics.average_precision,
         "Brier score": metrics.brier,
-        "Expected calibration error": metrics.calibration_error,
     }
-    return "\n".join(
+    rows = [
         f"| {name} | {figure.value:.4f} | {figure.low:.4f} to {figure.high:.4f} |"
         for name, figure in figures.items()
-    )
+    ]
+    return "\n".join([*rows, f"| Expected calibration error | {metrics.calibration_error:.4f} | |"])
 
 
 def _months(metrics: Metrics) -> str:
@@ -102,7 +104,9 @@ def _inputs(signature: Signature) -> str:
 
 def _values(column: Input) -> str:
     if column.type == "timestamp":
-        return "ISO 8601 with UTC offset"
+        low = "" if column.earliest is None else f", from {column.earliest}"
+        high = "" if column.latest is None else f" to {column.latest}"
+        return f"ISO 8601 with UTC offset{low}{high}"
     if column.type == "number":
         low = "" if column.minimum is None else f"from {column.minimum:g} "
         high = "" if column.maximum is None else f"to {column.maximum:g} "

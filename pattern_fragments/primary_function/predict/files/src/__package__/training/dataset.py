@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import msgspec
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..columns import Columns, Encoder
 from ..domain import data
-from ..domain.features import ENTITY_FEATURES, INPUTS, cut
-from ..feature_matrix import feature_matrix
+from ..domain.features import INPUTS
+from ..feature_matrix import LONGEST_WINDOW, feature_matrix
 from ..feature_store.offline import point_in_time
 from ..period import Period
 from ..signature import Input
@@ -21,13 +20,17 @@ from ..signature import Input
 MIN_OUTCOMES = 50
 """Fewer positive or negative outcomes on either side of the split tell nothing."""
 
+KNOWN_SHARE = 0.003
+"""A category of an open set is known when at least this share of the training rows has it. Rarer
+ones are UNKNOWN here too, so that the model learns what to make of one."""
+
 
 @dataclass(frozen=True)
 class Dataset:
     """n examples in order of time, with their features as of their cut."""
 
     inputs: tuple[Input, ...]
-    """With the categories that the training rows have."""
+    """With the categories that are known from the training rows."""
     columns: Columns
     features: NDArray[np.float32]
     labels: NDArray[np.float64]
@@ -54,12 +57,11 @@ def load(period: Period) -> Dataset:
     columns = Encoder(inputs).columns(
         {column.name: examples[column.name].to_list() for column in inputs}
     )
-    cuts = cut(columns)
+    cuts = examples["asked_at"].dt.epoch("s").to_numpy()
     is_test = cuts >= period.split.timestamp()
     labels = examples["label"].to_numpy()
     _check_outcomes({"training": labels[is_train], "test": labels[is_test]})
-    history = timedelta(seconds=max((feature.window for feature in ENTITY_FEATURES), default=0))
-    events = data.events(period.start - history, period.end)
+    events = data.events(period.start - LONGEST_WINDOW, period.end)
     return Dataset(
         inputs=inputs,
         columns=columns,
@@ -76,9 +78,9 @@ def _with_categories(column: Input, examples: pl.DataFrame) -> Input:
     """An open category learns its values from the training rows."""
     if column.type != "category" or column.categories:
         return column
-    return msgspec.structs.replace(
-        column, categories=tuple(sorted(examples[column.name].unique().to_list()))
-    )
+    counts = examples[column.name].value_counts()
+    known = counts.filter(pl.col("count") >= KNOWN_SHARE * len(examples))
+    return msgspec.structs.replace(column, categories=tuple(known[column.name].sort().to_list()))
 
 
 def _check_outcomes(parts: Mapping[str, NDArray[np.float64]]) -> None:

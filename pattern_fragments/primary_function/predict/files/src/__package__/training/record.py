@@ -34,14 +34,20 @@ def software() -> dict[str, str]:
 
 
 def git_revision(folder: Path) -> str | None:
-    """The commit that `folder` is at, with `-dirty` after local edits; None outside of git."""
+    """The commit of the repository around `folder`; None outside of git.
+
+    `-dirty` says that files are changed or new since: their content is in no commit.
+    """
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    return f"{commit}-dirty" if commit and _git(folder, "status", "--porcelain") else commit
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None when it fails, prints nothing or is not there."""
     git = shutil.which("git")
     if git is None:
         return None
-    described = subprocess.run(  # noqa: S603 - fixed arguments
-        [git, "-C", folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-        capture_output=True,
-        text=True,
-        check=False,
+    ran = subprocess.run(  # noqa: S603 - fixed arguments
+        [git, "-C", folder, *arguments], capture_output=True, text=True, check=False
     )
-    return described.stdout.strip() or None
+    return (ran.stdout.strip() or None) if ran.returncode == 0 else None

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ..columns import Columns
+from ..columns import UNKNOWN, Columns
 from ..signature import Input
 
 BINS = 20
@@ -33,7 +33,10 @@ class Frequencies(msgspec.Struct, frozen=True):
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """The profile of the training rows; reference.json."""
+    """The profile of the training rows; reference.json.
+
+    Timestamps have none: the next ones always lie outside.
+    """
 
     rows: int
     inputs: Mapping[str, Distribution | Frequencies]
@@ -51,7 +54,11 @@ def profile(
     """Profile n rows: their columns, their features float32[n, k], their predictions float32[n]."""
     return Reference(
         rows=len(predictions),
-        inputs={column.name: _input(column, columns[column.name]) for column in inputs},
+        inputs={
+            column.name: _input(column, columns[column.name])
+            for column in inputs
+            if column.type != "timestamp"
+        },
         features={name: _distribution(features[:, i]) for i, name in enumerate(names)},
         predictions=_distribution(predictions),
     )
@@ -60,8 +67,8 @@ def profile(
 def _input(column: Input, values: NDArray[Any]) -> Distribution | Frequencies:
     if column.type != "category":
         return _distribution(values)
-    counts = np.bincount(values, minlength=len(column.categories) + 1).tolist()
-    return Frequencies(list(column.categories), counts[:-1], counts[-1])
+    unknown, *counts = np.bincount(values - UNKNOWN, minlength=len(column.categories) + 1).tolist()
+    return Frequencies(list(column.categories), counts, unknown)
 
 
 def _distribution(values: NDArray[Any]) -> Distribution:

@@ -6,6 +6,8 @@ from typing import Any
 
 from .refusal import Headers, Refusal
 
+_A_SECOND_LATER: Headers = {b"retry-after": b"1"}
+
 Receive = Callable[[], Awaitable[Any]]
 
 
@@ -80,4 +82,10 @@ class Admission:
 
 def overloaded(message: str) -> Refusal:
     """The refusal of a caller who is welcome a second later."""
-    return Refusal(503, "overloaded", message, headers={b"retry-after": b"1"})
+    return Refusal(503, "overloaded", message, headers=_A_SECOND_LATER)
+
+
+def too_many_connections() -> Refusal:
+    """The refusal of a connection, before any request was heard: nothing of the service failed."""
+    message = "Too many connections are open."
+    return Refusal(503, "too_many_connections", message, headers=_A_SECOND_LATER)

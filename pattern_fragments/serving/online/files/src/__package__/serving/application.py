@@ -5,6 +5,7 @@ The scoring endpoints are found by one look into a dictionary; all other paths g
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ..gauges import Gauge
+from ..observer import Refused
 from ..service import Service
 from .admission import Admission, Receive
 from .information import information_routes
@@ -27,6 +29,7 @@ class Application:
 
     def __init__(self, service: Service, routes: Sequence[BaseRoute]) -> None:
         self.settings = service.settings
+        self.signature = service.signature
         self.observers = service.observers
         self.draining = False
         self.admission = Admission(
@@ -36,7 +39,7 @@ class Application:
         service.gauges.append(
             Gauge(
                 "pending_requests",
-                "Requests that have arrived and are not answered yet.",
+                "Requests that have arrived and are not answered yet",
                 lambda: float(self.admission.pending()),
             )
         )
@@ -46,7 +49,7 @@ class Application:
         self._scoring = _scoring_endpoints(service, self.admission)
         self._others = Starlette(
             routes=[*information, *routes],
-            exception_handlers={HTTPException: _http_error, Exception: _server_error},
+            exception_handlers={HTTPException: self._http_error, Exception: self._server_error},
         )
         self._others.router.redirect_slashes = False
 
@@ -58,6 +61,26 @@ class Application:
                 await self._others(scope, receive, send)
         else:
             await endpoint(scope, receive, send)
+
+    def _http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it with nothing else
+        message = f"{error.detail}."
+        if error.status_code == 404 and request.url.path.startswith("/v2/models/"):
+            name, version = self.signature.name, self.signature.version
+            message = f"Not Found. The only model is {name!r}, in version {version!r}."
+        reason = HTTPStatus(error.status_code).name.lower()
+        return self._refused(request, Refusal(error.status_code, reason, message), error.headers)
+
+    def _server_error(self, request: Request, _: Exception) -> Response:
+        return self._refused(request, Refusal(500, "internal_error", "The service failed."), None)
+
+    def _refused(
+        self, request: Request, refusal: Refusal, headers: Mapping[str, str] | None
+    ) -> Response:
+        self.observers.refused(Refused(reason=refusal.reason, duration_s=0.0))
+        is_protocol = request.url.path.startswith("/v2")
+        body = as_protocol_json(refusal) if is_protocol else as_json(refusal)
+        return Response(body, refusal.status, headers, "application/json")
 
 
 def _scoring_endpoints(service: Service, admission: Admission) -> dict[str, ScoringEndpoint]:
@@ -82,18 +105,3 @@ def _scoring_endpoints(service: Service, admission: Admission) -> dict[str, Scor
         f"/v2/models/{signature.name}/infer": infer,
         f"/v2/models/{signature.name}/versions/{signature.version}/infer": infer,
     }
-
-
-def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it with nothing else
-    return _refused(request, Refusal(error.status_code, "", f"{error.detail}."), error.headers)
-
-
-def _server_error(request: Request, _: Exception) -> Response:
-    return _refused(request, Refusal(500, "", "The service failed."), None)
-
-
-def _refused(request: Request, refusal: Refusal, headers: Mapping[str, str] | None) -> Response:
-    is_protocol = request.url.path.startswith("/v2")
-    body = as_protocol_json(refusal) if is_protocol else as_json(refusal)
-    return Response(body, refusal.status, headers, "application/json")

@@ -12,11 +12,10 @@ from ..signature import Signature
 from .refusal import Headers, Refusal, as_protocol_json, invalid
 from .scoring_endpoint import Answer
 from .strict_json import DuplicateKeyError, MalformedJsonError, decode
-from .tensors import NUMBERS, TEXT, InputTensor, TensorError, column
+from .tensors import DATATYPES, NUMBERS, InputTensor, TensorError, column
 
 EXTENSIONS = ("binary_tensor_data",)
 OUTPUT_TYPE = "FP32"
-_DATATYPES = {"category": TEXT, "number": "FP64", "timestamp": TEXT}
 
 
 class OutputParameters(msgspec.Struct, frozen=True):
@@ -143,7 +142,7 @@ def server_metadata(signature: Signature) -> dict[str, object]:
 def model_metadata(signature: Signature) -> dict[str, object]:
     """The model's name, version, inputs and output."""
     inputs = [
-        {"name": column.name, "datatype": _DATATYPES[column.type], "shape": [-1]}
+        {"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]}
         for column in signature.inputs
     ]
     output = {"name": signature.output.name, "datatype": OUTPUT_TYPE, "shape": [-1]}

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 description of the HTTP interface, built from the model's signature."""
 
 from ..signature import Input, Signature
+from .tensors import DATATYPES
 
 Json = dict[str, object]
 
@@ -12,7 +13,7 @@ _PROBLEMS = {
     422: "Rows do not fit the model's inputs; `problems` names row, field and reason.",
     431: "The request's headers are too large.",
     500: "The service failed.",
-    503: "Too many requests are waiting; `Retry-After` says for how many seconds to wait.",
+    503: "Too many requests or connections; `Retry-After` says for how many seconds to wait.",
 }
 
 
@@ -23,8 +24,7 @@ def describe(signature: Signature, max_rows: int) -> Json:
         "info": {
             "title": signature.name,
             "version": signature.version,
-            "description": f"Answers with {signature.output.name}: "
-            f"{signature.output.description}.",
+            "description": f"Answers with {signature.output.name}: {signature.output.description}.",
         },
         "paths": {
             "/predict": {"post": _predict(signature, max_rows)},
@@ -82,7 +82,7 @@ def _infer(signature: Signature) -> Json:
         {
             "name": column.name,
             "shape": [1],
-            "datatype": "FP64" if column.type == "number" else "BYTES",
+            "datatype": DATATYPES[column.type],
             "data": [column.example],
         }
         for column in signature.inputs

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from ..observer import Refused
-from .admission import Receive, overloaded
+from .admission import Receive, too_many_connections
 from .application import Application
 from .refusal import Refusal, as_json
 from .scoring_endpoint import ARRIVED, JSON, Scope, Send, respond
@@ -29,6 +29,11 @@ logger = logging.getLogger(__name__)
 
 def serve(application: Application) -> None:
     """Serve until SIGTERM or SIGINT; requests that have begun are answered before this returns."""
+    server_of(application).run()
+
+
+def server_of(application: Application) -> "DrainingServer":
+    """The server of an application, which `run` or `serve` starts."""
     settings = application.settings
     config = Config(
         application,
@@ -46,7 +51,7 @@ def serve(application: Application) -> None:
         timeout_keep_alive=settings.keep_alive_timeout_s,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
     )
-    DrainingServer(config, application).run()
+    return DrainingServer(config, application)
 
 
 class DrainingServer(Server):
@@ -117,18 +122,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(  # type: ignore[override]
         self, transport: asyncio.Transport
     ) -> None:
-        """Refuse a connection beyond the limit; give others their time to send headers."""
+        """Give the caller time to send headers. Beyond the limit, somebody idle makes room."""
+        idle = self._longest_idle() if self._is_full() else None
         super().connection_made(transport)
         self.transport = self._responses = WholeResponses(transport)
-        self._deadline = self.loop.time() + self._settings.header_timeout_s
-        if len(self.connections) > self._settings.max_connections:
-            self._end_with(overloaded("Too many connections are open."))
+        self._begun = self.loop.time()
+        self._deadline = self._begun + self._settings.header_timeout_s
+        if idle is not None:
+            idle.make_room()
+        elif len(self.connections) > self._settings.max_connections:
+            self._end_with(too_many_connections())
 
     def data_received(self, data: bytes) -> None:
         """Parse; refuse headers that are too large before they are complete."""
         self._began_in_this_chunk = False
         self._chunk_bytes = len(data)
         super().data_received(data)
+        if self._deadline == _NEVER and self.is_idle():
+            # No request has begun, a lone line break perhaps: uvicorn's timer is off, ours runs.
+            self._deadline = self.loop.time() + self._settings.header_timeout_s
         if self._in_headers and not self._began_in_this_chunk:
             self._header_bytes += len(data)
             if self._header_bytes > self._settings.max_header_bytes:
@@ -164,6 +176,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The response is written: send it, then turn to the next request."""
         self._responses.flush()
+        if self._deadline != _NEVER:
+            # The next request had begun, and was not read meanwhile: no fault of its caller.
+            soonest = self.loop.time() + self._settings.header_timeout_s
+            self._deadline = max(self._deadline, soonest)
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -172,23 +188,54 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def expire(self, now: float) -> None:
         """End the connection if the caller has taken too long to send a request."""
-        if now < self._deadline:
+        if now < self._deadline or self._owes_an_answer():
             return
         self._deadline = _NEVER
-        answered = self.cycle is None or self.cycle.response_complete
-        begun = self._in_headers if answered else not self.cycle.response_started
-        if begun and not self.pipeline:
+        if self._in_headers or not (self.cycle is None or self.cycle.response_started):
             self._end_with(Refusal(408, "timeout", "The request did not arrive in time."))
         else:
             self.transport.close()
+
+    def is_idle(self) -> bool:
+        """Whether no request has begun that is not answered."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and not self._in_headers
+
+    def make_room(self) -> None:
+        """End an idle connection at once: another caller needs it."""
+        self.connections.discard(self)
+        self._responses.abort()
+
+    def _longest_idle(self) -> "BoundedProtocol | None":
+        """The idle connection whose last request, or whose opening, is the longest ago."""
+        idle = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, BoundedProtocol) and connection.is_idle()
+        ]
+        return min(idle, key=lambda connection: connection._begun, default=None)
+
+    def _is_full(self) -> bool:
+        return len(self.connections) >= self._settings.max_connections
+
+    def _owes_an_answer(self) -> bool:
+        """Whether a request is here as a whole and is not answered."""
+        if self.cycle is None or self.cycle.response_complete:
+            return False
+        return bool(self.pipeline) or not self.cycle.more_body
 
     def _headers_too_large(self) -> Refusal:
         limit = self._settings.max_header_bytes
         return Refusal(431, "headers_too_large", f"The headers are larger than {limit} bytes.")
 
     def _end_with(self, refusal: Refusal) -> None:
-        """Answer outside the application, and close."""
+        """Answer outside the application, and close. What earlier requests are owed goes first."""
         if self.transport.is_closing():
+            return
+        self._observe(refusal)
+        if self._owes_an_answer():
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
             return
         body = as_json(refusal)
         phrase = HTTPStatus(refusal.status).phrase.encode()
@@ -197,7 +244,6 @@ class BoundedProtocol(HttpToolsProtocol):
             b"".join([b"HTTP/1.1 %d %b\r\n" % (refusal.status, phrase), *lines, b"\r\n", body])
         )
         self.transport.close()
-        self._observe(refusal)
 
     def _observe(self, refusal: Refusal) -> None:
         self._application.observers.refused(Refused(reason=refusal.reason, duration_s=0.0))
@@ -234,6 +280,10 @@ class WholeResponses(asyncio.Transport):
         """Close when all is sent."""
         self.flush()
         self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
 
     def is_closing(self) -> bool:
         """Whether the connection ends."""

@@ -27,6 +27,9 @@ NUMBERS = {
 }
 TEXT = "BYTES"
 
+DATATYPES = {"category": TEXT, "number": "FP64", "timestamp": TEXT}
+"""How a model's inputs of each type travel."""
+
 
 class TensorError(ValueError):
     """A tensor is not what it says; the message is a sentence for the caller."""
