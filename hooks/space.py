@@ -28,10 +28,14 @@ def states(catalogue: Catalogue) -> Iterator[tuple[Combination, Decision]]:
             yield chosen, decision
 
 
+def patterns_of(catalogue: Catalogue, decision: Decision) -> list[Manifest]:
+    """The patterns of a decision, by id."""
+    return sorted((row for _, row in catalogue.patterns if row.decision == decision.name), key=lambda row: row.id)
+
+
 def possible(catalogue: Catalogue, decision: Decision, provided: frozenset[str]) -> list[Manifest]:
     """The patterns of a decision that can be chosen where `provided` capabilities are there, by id."""
-    rows = [pattern for _, pattern in catalogue.patterns if pattern.decision == decision.name]
-    return sorted((row for row in rows if provided.issuperset(row.needs)), key=lambda row: row.id)
+    return [row for row in patterns_of(catalogue, decision) if provided.issuperset(row.needs)]
 
 
 def provided(catalogue: Catalogue, chosen: Combination) -> frozenset[str]:
@@ -91,9 +95,8 @@ def main() -> int:
         sys.exit(str(error))
     everything = list(space(catalogue))
     for decision in catalogue.decisions:
-        rows = [row for _, row in catalogue.patterns if row.decision == decision.name]
         kind = "any of" if decision.multiple else "one of"
-        print(f"{decision.name:<18} {kind} {', '.join(row.value for row in sorted(rows, key=lambda row: row.id))}")
+        print(f"{decision.name:<18} {kind} {', '.join(row.value for row in patterns_of(catalogue, decision))}")
     print(f"{'valid combinations':<18} {len(everything)}")
     if options.all:
         print("\n".join(command(catalogue, chosen) for chosen in everything))

@@ -65,6 +65,16 @@ def add_pattern(template: Path, decision: str, value: str, identity: str, **fiel
     return folder
 
 
+CENSUS = {"name": "census_hours", "type": "int", "default": 24, "ge": 1, "help": "Hours between two counts."}
+
+
+def give(pattern: Path, path: str, text: str) -> None:
+    """Add a file to a pattern's folder."""
+    target = pattern / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+
+
 def tracked_files() -> list[str]:
     """The files of this working tree that git tracks or would track."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
@@ -98,6 +108,38 @@ def git_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory)
     shutil.copytree(plain_template, folder)
     commit_all(folder, tag="v1.0.0")
     return folder
+
+
+@pytest.fixture(scope="session")
+def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with small patterns more in each decision, some of which rule others out. Read only."""
+    root = tmp_path_factory.mktemp("wide") / "ai-patterns"
+    shutil.copytree(plain_template, root)
+    offline = add_pattern(root, "serving", "offline", "ML-SERV-900", files=["src/__package__/offline.py"])
+    give(offline, "files/src/__package__/offline.py", '"""Scores files of __package__."""\n')
+    give(offline, "slots/Makefile", ".PHONY: score\nscore: ## score a file\n\t@echo __package__\n")
+    split = add_pattern(root, "deployment", "split", "ML-DEP-900", needs=["http"], provides=["traffic_split"])
+    give(
+        split,
+        "slots/checklist",
+        "- [ ] The split{% if 'probes' in capabilities %} and its probe{% endif %} was tried.\n",
+    )
+    add_pattern(root, "deployment", "mirror", "ML-DEP-901", needs=["http"])
+    probe = add_pattern(
+        root,
+        "monitoring",
+        "probe",
+        "ML-MON-900",
+        needs=["traffic_split"],
+        provides=["probes"],
+        files=["src/__package__/probe.py", {"path": "src/__package__/probe_route.py", "when": "http"}],
+        settings=[{"name": "probe_seconds", "type": "int", "default": 5, "ge": 1, "help": "Seconds between probes."}],
+    )
+    give(probe, "files/src/__package__/probe.py", '"""A probe."""\n')
+    give(probe, "files/src/__package__/probe_route.py", '"""Where it is seen."""\n')
+    add_pattern(root, "monitoring", "census", "ML-MON-901", settings=[{**CENSUS, "when": "probes"}])
+    add_pattern(root, "feature_store", "remote", "ML-FEAT-900", provides=["features"])
+    return root
 
 
 @pytest.fixture

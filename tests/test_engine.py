@@ -97,7 +97,7 @@ def test_a_misspelt_name_in_a_template_is_an_error(template: Path, tmp_path: Pat
 
 
 def test_reserved_names_are_pythons_own() -> None:
-    reserved = set(yaml.safe_load((ROOT / "templates" / "reserved_names.yml").read_text()))
+    reserved = set(" ".join(yaml.safe_load((ROOT / "templates" / "reserved_names.yml").read_text())).split())
     modules = {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}
     assert modules <= reserved
 

@@ -1,9 +1,15 @@
 """Bad answers: one clear sentence at the end of the output, a non-zero exit, and nothing written."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
-from conftest import add_pattern, commit_all, contents, copier
+import yaml
+from conftest import commit_all, contents, copier, run
+
+from hooks.space import answers, states
+from proof.rendering import Renderer
 
 NAME = "is no project name; use lower-case letters"
 REFUSED = [
@@ -54,20 +60,62 @@ def test_a_bad_answer_is_refused(git_template: Path, tmp_path: Path, data: str, 
     assert not service.exists()
 
 
-def test_a_ruled_out_choice_is_refused_with_its_reason(template: Path, tmp_path: Path) -> None:
-    add_pattern(template, "serving", "offline", "ML-SERV-900")
-    add_pattern(template, "deployment", "split", "ML-DEP-900", needs=["http"])
-    commit_all(template, tag="v2.0.0")
-    service = tmp_path / "my-service"
-    answers = ("--data", "serving=offline", "--data", "deployment=split")
-    done = copier("copy", "--defaults", *answers, template, service, check=False)
-    assert done.returncode != 0
-    assert (
-        done.stderr.strip()
-        .splitlines()[-1]
-        .endswith("Invalid choice for 'deployment': needs http, which comes with serving=online")
-    )
-    assert not service.exists()
+@pytest.fixture(scope="module")
+def wide(wide_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with more patterns, as a git repository with a tag."""
+    folder = tmp_path_factory.mktemp("wide") / "ai-patterns"
+    shutil.copytree(wide_template, folder)
+    commit_all(folder, tag="v2.0.0")
+    return folder
+
+
+def ruled_out(root: Path) -> dict[str, tuple[dict[str, object], str]]:
+    """Every choice that some earlier answers rule out, once for each reason: the answers, and the reason."""
+    renderer = Renderer(root)
+    catalogue = renderer.catalogue
+    found: dict[str, tuple[dict[str, object], str]] = {}
+    for chosen, decision in states(catalogue):
+        if decision.name in catalogue.questions:
+            for value, reason in renderer.choices(chosen, decision.name).items():
+                data: dict[str, object] = {
+                    **answers(catalogue, chosen),
+                    decision.name: [value] if decision.multiple else value,
+                }
+                if reason:
+                    found.setdefault(f"{decision.name}={value}: {reason}", (data, reason))
+    return found
+
+
+def as_arguments(data: dict[str, object]) -> list[str]:
+    return [
+        part
+        for name, value in data.items()
+        for part in ("--data", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
+    ]
+
+
+def test_every_ruled_out_choice_is_refused_with_its_reason_however_it_is_given(
+    wide: Path, wide_template: Path, tmp_path: Path
+) -> None:
+    cases = ruled_out(wide_template)
+    assert len(cases) == 3
+    living = tmp_path / "living"
+    copier("copy", "--defaults", "--quiet", wide, living)
+    commit_all(living)
+    before = contents(living)
+    for data, reason in cases.values():
+        (tmp_path / "data.yml").write_text(yaml.safe_dump(data))
+        fresh = ("copy", "--defaults", wide, tmp_path / "fresh")
+        for done in (
+            copier(*fresh, *as_arguments(data), check=False),
+            copier(*fresh, "--data-file", tmp_path / "data.yml", check=False),
+            copier("update", "--defaults", *as_arguments(data), cwd=living, check=False),
+        ):
+            assert done.returncode != 0
+            assert done.stderr.strip().splitlines()[-1].endswith(reason)
+    assert not (tmp_path / "fresh").exists()
+    assert contents(living) == before
+    assert run("git", "status", "--porcelain", cwd=living).stdout == ""
 
 
 def test_a_refused_update_changes_nothing(git_template: Path, tmp_path: Path) -> None:

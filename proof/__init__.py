@@ -1,0 +1,1 @@
+"""The proof: every valid service is rendered, checked, tested and updated."""

@@ -1,0 +1,77 @@
+"""A few services in which every two choices that can meet do meet."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import covertable
+
+from hooks.catalogue import Catalogue
+from hooks.manifest import Manifest
+from hooks.space import Combination, patterns_of
+
+Choice = tuple[str, str, bool]
+"""A decision, one of its values, and whether it is chosen."""
+
+
+def all_pairs(catalogue: Catalogue) -> list[Combination]:
+    """A covering array of strength two over the valid combinations, the same in every run."""
+    factors: dict[str, list[Any]] = {}
+    for decision in catalogue.decisions:
+        rows = patterns_of(catalogue, decision)
+        if decision.multiple:
+            factors |= {_factor(catalogue, row): [True, False] for row in rows}
+        elif rows:
+            factors[decision.name] = [row.value for row in rows]
+    constraints = [rule for _, row in catalogue.patterns for rule in _needs(catalogue, row)]
+    if len(factors) < 2:
+        made = [{name: value} for name, values in factors.items() for value in values]
+    else:
+        made = covertable.make(factors, constraints=constraints)
+    return [_combination(catalogue, row) for row in made]
+
+
+def pairs(catalogue: Catalogue, chosen: Combination) -> Iterator[tuple[Choice, Choice]]:
+    """Every two choices that meet in a combination; of a multiselect, not to choose a value is a choice too."""
+    choices = [
+        (decision.name, row.value, row.value in chosen[decision.name])
+        for decision in catalogue.decisions
+        for row in sorted(
+            (row for _, row in catalogue.patterns if row.decision == decision.name), key=lambda row: row.id
+        )
+        if decision.multiple or row.value in chosen[decision.name]
+    ]
+    yield from combinations(choices, 2)
+
+
+def _factor(catalogue: Catalogue, row: Manifest) -> str:
+    return f"{row.decision}={row.value}" if row.decision in catalogue.multiple else row.decision
+
+
+def _is_chosen(catalogue: Catalogue, row: Manifest, operator: str = "eq") -> dict[str, Any]:
+    value = True if row.decision in catalogue.multiple else row.value
+    return {"operator": operator, "left": _factor(catalogue, row), "value": value}
+
+
+def _needs(catalogue: Catalogue, row: Manifest) -> Iterator[dict[str, Any]]:
+    """Not the pattern, or one of those that provide what it needs in an earlier decision."""
+    for need in row.needs:
+        givers = [
+            giver
+            for giver in catalogue.providers(need)
+            if catalogue.order[giver.decision] < catalogue.order[row.decision]
+        ]
+        conditions = [_is_chosen(catalogue, row, "ne"), *(_is_chosen(catalogue, giver) for giver in givers)]
+        yield {"operator": "or", "conditions": conditions}
+
+
+def _combination(catalogue: Catalogue, row: dict[str, Any]) -> Combination:
+    chosen = {}
+    for decision in catalogue.decisions:
+        if decision.multiple:
+            prefix = f"{decision.name}="
+            picked = [name.removeprefix(prefix) for name, value in row.items() if name.startswith(prefix) and value]
+            chosen[decision.name] = tuple(picked)
+        else:
+            chosen[decision.name] = (row[decision.name],)
+    return chosen
