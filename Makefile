@@ -41,6 +41,14 @@ format: setup ## format the code and mend what the linter can
 benchmark: setup ## measure the demo's service beside a baseline and an echo (two cores, two minutes; `make demo` first)
 	$(BIN)/uv run --quiet benchmarks/serving.py $(DEMO)
 
+.PHONY: benchmark-growth
+benchmark-growth: setup ## measure how copy and update grow with the catalogue (minutes)
+	$(BIN)/python benchmarks/growth.py
+
+.PHONY: prove
+prove: setup ## the full proof: every combination, with all tests; writes docs/proof.md and goes on where it stopped
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m proof
+
 .PHONY: space
 space: setup ## print the decisions, their choices and every valid combination
 	$(BIN)/python -m hooks.space --all
@@ -54,8 +62,10 @@ new-pattern: setup ## start a pattern: make new-pattern DECISION=monitoring VALU
 	$(BIN)/python -m hooks.new_pattern $(DECISION) $(VALUE) --name "$(NAME)"
 
 .PHONY: lock
-lock: setup ## resolve the development environment anew
+lock: setup ## resolve the development environment and the environment of the proof anew
 	$(BIN)/uv pip compile --quiet --universal --group dev --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
+	$(BIN)/python -m proof.running.environment --lock
+	$(BIN)/python -m proof.checks.import_names "$$($(BIN)/python -m proof.running.environment)"
 
 .PHONY: clean
 clean: ## remove everything that the commands here made

@@ -206,6 +206,10 @@ class Manifest(_Model):
         default=None,
         description='a date in quotes, e.g. "2027-06-30": until then a deprecated one stays',
     )
+    formerly: list[Slug] = Field(
+        default=[],
+        description="a list of former values: a service that remembers one is moved here by its next update",
+    )
     fits: dict[Slug, list[Slug]] = Field(
         default={}, description="criteria of the guided way, each with the answers that speak for it"
     )
@@ -215,10 +219,17 @@ class Manifest(_Model):
     consequences: Consequences = Field(description="a mapping of gains and costs")
     revisit_when: Text = Field(description="one sentence: what should reopen the decision")
     dependencies: Dependencies = Field(default=Dependencies(), description="a mapping of runtime, train and dev")
+    unimported: dict[str, Line] = Field(
+        default={},
+        description="those of its own dependencies that no code imports and no command calls, each with the reason",
+    )
     settings: list[Setting] = Field(default=[], description="a list of settings")
     wiring: list[Wiring] = Field(default=[], description="a list of imports of wiring.py")
     typing_ignores: list[Annotated[str, StringConstraints(pattern=r"^[\w.]+(\.\*)?$")]] = Field(
         default=[], description="a list of modules without type information, e.g. onnxruntime.*"
+    )
+    traces: list[Annotated[str, StringConstraints(min_length=3, pattern=r"^\S+$")]] = Field(
+        default=[], description="a list of words that must stand nowhere in a service without the pattern, e.g. grafana"
     )
     files: list[ListedFile] = Field(
         default=[], description="a list of every file under files/: a path, or {path, when}"
@@ -228,6 +239,15 @@ class Manifest(_Model):
     def listed_files(self) -> list[tuple[str, str | None]]:
         """Path and the capability it needs, if any."""
         return [(file, None) if isinstance(file, str) else (file.path, file.when) for file in self.files]
+
+    @model_validator(mode="after")
+    def _unimported_is_declared(self) -> Self:
+        groups = self.dependencies
+        names = {Requirement(text).name.lower() for text in (*groups.runtime, *groups.train, *groups.dev)}
+        for name in self.unimported:
+            if name not in names:
+                raise problem(f"{name!r} is no dependency of this pattern; possible: {listed(names)}", "unimported")
+        return self
 
     @model_validator(mode="after")
     def _deprecation_is_complete(self) -> Self:

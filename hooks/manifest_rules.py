@@ -25,6 +25,7 @@ def check_together(catalogue: Catalogue) -> Iterator[Finding]:
     yield from _ids_are_unique(catalogue)
     yield from _paths_do_not_clash(catalogue)
     yield from _settings_do_not_clash(catalogue)
+    yield from _former_values_lead_to_one_pattern(catalogue)
 
 
 def _folder_is_decision_and_value(catalogue: Catalogue, folder: PatternFolder, manifest: Manifest) -> Iterator[Finding]:
@@ -213,6 +214,20 @@ def _ids_are_unique(catalogue: Catalogue) -> Iterator[Finding]:
         owner = areas.setdefault(area, manifest)
         if owner.decision != manifest.decision:
             yield folder.finding(f"the area {area} belongs to the decision {owner.decision}; take another area", "id")
+
+
+def _former_values_lead_to_one_pattern(catalogue: Catalogue) -> Iterator[Finding]:
+    """A former value is no pattern's value now, and one pattern's former value only."""
+    owners = {(manifest.decision, manifest.value): folder for folder, manifest in catalogue.patterns}
+    for folder, manifest in catalogue.patterns:
+        for index, value in enumerate(manifest.formerly):
+            owner = owners.setdefault((manifest.decision, value), folder)
+            if owner is not folder or value == manifest.value or value in manifest.formerly[:index]:
+                yield folder.finding(
+                    f"{value} leads to {owner.title}; a former value belongs to one pattern, and is no value today",
+                    *("formerly", index),
+                    field=f"formerly[{index}]",
+                )
 
 
 def _paths_do_not_clash(catalogue: Catalogue) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def command(catalogue: Catalogue, chosen: Combination) -> str:
         f"--data '{name}={'[' + ', '.join(value) + ']' if isinstance(value, list) else value}'"
         for name, value in answers(catalogue, chosen).items()
     )
-    return " ".join(["copier copy --defaults", *data, ". my-service"])
+    return " ".join(["copier copy --defaults", *data, ". build/flight-delays"])
 
 
 def _complete(

@@ -26,6 +26,10 @@ from .services import Service
 ANSWERS_FILE = ".copier-answers.yml"
 SUFFIX = ".jinja"
 PROJECT_NAME = "flight-delays"
+CHANGING_FILTERS = frozenset(
+    {"password_hash", "random", "random_mac", "rand_mac", "shuffle", "strftime", "to_datetime"}
+)
+"""What gives another text each time."""
 
 _SLOT = re.compile(r"pattern_fragments/[^/]+/[^/]+/slots/(.+)")
 _UNDEFINED = {"jinja2.Undefined": jinja2.Undefined, "jinja2.StrictUndefined": jinja2.StrictUndefined}
@@ -74,7 +78,7 @@ class Renderer:
         self.reads = Reads(self._rows)
         self._constants = self._make_constants()
         self._slots: dict[str, frozenset[str]] = {}
-        # What a file became, by what it asked about and which of those were chosen.
+        # What a file became, by its origin and path, by what it asked about, and by which of those were chosen.
         self._known: dict[tuple[str, str], dict[frozenset[str], dict[frozenset[str], bytes]]] = {}
         self._asked_by_paths: set[frozenset[str]] = set()
         self.rendered = 0
@@ -91,7 +95,9 @@ class Renderer:
         files: dict[str, bytes] = {}
         for source in self._sources:
             for path, item in self._destinations(source, visible):
-                files[path] = self._content(source, path, {**visible, **item}, ids)
+                # Two patterns can give a file of the same path.
+                origin = item["file"]["source"] if "file" in item else source
+                files[path] = self._content(source, path, origin, {**visible, **item}, ids)
         return Service(chosen, files)
 
     def asked_about(self) -> set[frozenset[str]]:
@@ -102,8 +108,8 @@ class Renderer:
         """The paths of files that ask about every pattern."""
         return {path for (_, path), known in self._known.items() if self.reads.all in known}
 
-    def _content(self, source: str, path: str, context: Mapping[str, Any], ids: frozenset[str]) -> bytes:
-        known = self._known.setdefault((source, path), {})
+    def _content(self, source: str, path: str, origin: str, context: Mapping[str, Any], ids: frozenset[str]) -> bytes:
+        known = self._known.setdefault((origin, path), {})
         if self._memory:
             for asked, contents in known.items():
                 if (content := contents.get(asked & ids)) is not None:
@@ -180,8 +186,12 @@ class Renderer:
         return context
 
     def _visible(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """What a file's template may look at: patterns and capabilities, and no answers to decisions."""
-        hidden = {decision.name for decision in self.catalogue.decisions}
+        """What a file's template may look at: patterns and capabilities.
+
+        It finds no answers to decisions, and nothing of when and where it is rendered: such a file would change with
+        every update.
+        """
+        hidden = {decision.name for decision in self.catalogue.decisions} | {"_folder_name"}
         reads = self.reads
         derived = frozenset({"page"})
         return {
@@ -191,6 +201,7 @@ class Renderer:
             "files": Files(context["files"], reads),
             "records": [Record(row, reads) for row in context["records"]],
             "_copier_answers": Remembered(context["_copier_answers"], reads),
+            "_copier_conf": {"answers_file": ANSWERS_FILE},
         }
 
     def _make_constants(self) -> dict[str, Any]:
@@ -227,6 +238,8 @@ class Renderer:
         environment.filters["to_nice_yaml"] = lambda value, **options: to_nice_yaml(
             dict(value) if isinstance(value, Mapping) else value, **options
         )
+        for name in CHANGING_FILTERS & environment.filters.keys():
+            del environment.filters[name]
         get = environment.get_or_select_template
 
         def get_and_note(template: Any, *arguments: Any, **options: Any) -> jinja2.Template:

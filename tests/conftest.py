@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
+from proof.template import ROOT as ROOT
+from proof.template import copy_template
+from proof.template import tracked_files as tracked_files
+
 OLDEST_COPIER = "9.15.0"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,12 +78,6 @@ def give(pattern: Path, path: str, text: str) -> None:
     target.write_text(text)
 
 
-def tracked_files() -> list[str]:
-    """The files of this working tree that git tracks or would track."""
-    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
-    return [name for name in dict.fromkeys(listed) if (ROOT / name).is_file()]
-
-
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` but git's own, by relative path."""
     return {
@@ -93,12 +90,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def plain_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This working tree as a plain folder, without git."""
-    folder = tmp_path_factory.mktemp("plain") / "ai-patterns"
-    for name in tracked_files():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, target)
-    return folder
+    return copy_template(tmp_path_factory.mktemp("plain") / "ai-patterns")
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +130,15 @@ def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory
     give(probe, "files/src/__package__/probe.py", '"""A probe."""\n')
     give(probe, "files/src/__package__/probe_route.py", '"""Where it is seen."""\n')
     add_pattern(root, "monitoring", "census", "ML-MON-901", settings=[{**CENSUS, "when": "probes"}])
-    add_pattern(root, "feature_store", "remote", "ML-FEAT-900", provides=["features"])
+    remote = add_pattern(
+        root,
+        "feature_store",
+        "remote",
+        "ML-FEAT-900",
+        provides=["features"],
+        files=["src/__package__/feature_store/online.py"],
+    )
+    give(remote, "files/src/__package__/feature_store/online.py", '"""Another file of the same path."""\n')
     return root
 
 

@@ -218,6 +218,10 @@ EDITS = [
         "remove_after",
         "is not text; a date in quotes",
     ),
+    # former values
+    (YML, "status: stable", "status: stable\nformerly: [rolling]", "[rolling]", "formerly[0]", "to release/rolling"),
+    (YML, "status: stable", "status: stable\nformerly: [canary]", "[canary]", "formerly[0]", "to release/canary"),
+    (YML, "status: stable", "status: stable\nformerly: [Old]", "[Old]", "formerly[0]", "'Old' is not possible here"),
     # wiring and files
     (YML, "module: .canary", "module: .canari", "module", "wiring[0].module", "canari.py is given by no pattern"),
     (YML, "module: .canary", "module: canary", "module", "wiring[0].module", "a relative module of the package"),
@@ -454,6 +458,14 @@ def test_a_file_of_the_skeleton_is_not_given_by_a_pattern(catalogue: Path) -> No
 def test_a_file_is_listed_once(catalogue: Path) -> None:
     edit(catalogue / CANARY / YML, "  - deploy/canary.yaml", "  - deploy/canary.yaml\n  - deploy/canary.yaml")
     assert "is listed twice" in only(findings(catalogue)).message
+
+
+def test_a_former_value_belongs_to_one_pattern(catalogue: Path) -> None:
+    edit(catalogue / CANARY / YML, "status: stable", "status: stable\nformerly: [stepwise]")
+    assert findings(catalogue) == []
+    rolling = catalogue / "pattern_fragments/release/rolling" / YML
+    edit(rolling, "status: stable", "status: stable\nformerly: [stepwise]")
+    assert "stepwise leads to release/canary" in only(findings(catalogue)).message
 
 
 def test_a_replacement_that_exists_is_accepted(catalogue: Path) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import add_pattern, commit_all, contents, copier, run
+from conftest import OLDEST_COPIER, commit_all, contents, copier, run
+from small_template import change_manifest, new_service, small_pattern, small_template
+from template_changes import folder_of, remove_a_file, remove_an_example, rename_patterns
 
 
 @pytest.fixture
@@ -56,49 +58,140 @@ def test_edits_of_the_team_survive_an_update(template: Path, service: Path) -> N
     assert "<<<<<<<" not in "".join(text.values())
 
 
-def test_an_unedited_service_becomes_the_fresh_one(template: Path, service: Path, tmp_path: Path) -> None:
-    release(template)
-    copier("update", "--defaults", "--quiet", cwd=service)
-    fresh = tmp_path / "fresh" / "flight-delays"
-    copier("copy", "--defaults", "--quiet", template, fresh)
-    updated, expected = contents(service), contents(fresh)
-    domain = "src/flight_delays/domain/model.py"
-    assert b"# A better example." in expected.pop(domain)
-    del updated[domain]
-    assert updated == expected
+# --- On a small template: what Copier alone does, and what the engine adds ------------------------------------------
 
 
-def test_a_second_update_changes_nothing(template: Path, service: Path) -> None:
-    release(template)
-    copier("update", "--defaults", "--quiet", cwd=service)
-    commit_all(service, "Update")
-    once = contents(service)
-    copier("update", "--defaults", "--quiet", cwd=service)
-    assert contents(service) == once
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small template that a test may change."""
+    return small_template(tmp_path / "small")
 
 
-def test_a_clash_is_marked(template: Path, service: Path) -> None:
-    append(service / "src/flight_delays/predictor.py", "\n# A line of the team.\n")
-    commit_all(service, "Our work")
-    release(template)
-    copier("update", "--defaults", "--quiet", cwd=service)
-    merged = (service / "src/flight_delays/predictor.py").read_text()
-    assert "<<<<<<<" in merged
-    assert "# A line of the team." in merged
-    assert "# A line of the new revision." in merged
-    assert "UU src/flight_delays/predictor.py" in run("git", "status", "--porcelain", cwd=service).stdout
-
-
-def test_a_changed_answer_that_rules_out_a_remembered_one(template: Path, service: Path) -> None:
-    add_pattern(template, "serving", "offline", "ML-SERV-900")
-    add_pattern(template, "monitoring", "probe", "ML-MON-900", needs=["http"])
-    commit_all(template, tag="v1.1.0")
-    copier("update", "--defaults", "--quiet", "--data", "monitoring=[system, probe]", cwd=service)
-    commit_all(service, "Probe")
-    copier("update", "--defaults", "--quiet", "--data", "serving=offline", cwd=service)
+def remembered(service: Path) -> dict[str, object]:
     answers = yaml.safe_load((service / ".copier-answers.yml").read_text())
-    assert answers["serving"] == "offline"
-    assert answers["monitoring"] == ["system"], "probe needs http, which offline serving does not provide"
+    assert isinstance(answers, dict)
+    return answers
+
+
+def update(service: Path, *options: str) -> None:
+    """Update and commit."""
+    copier("update", "--defaults", "--quiet", *options, cwd=service)
+    commit_all(service, "Update")
+
+
+def refusal(service: Path) -> str:
+    """The sentence of an update that changes nothing."""
+    before = contents(service)
+    done = copier("update", "--defaults", cwd=service, check=False)
+    assert done.returncode != 0
+    assert contents(service) == before
+    return done.stderr.splitlines()[-1]
+
+
+def test_of_a_remembered_answer_what_is_still_possible_is_kept(small: Path, tmp_path: Path) -> None:
+    small_pattern(small, "monitoring/drift", "ML-MON-903")
+    commit_all(small, tag="v1.1.0")
+    service = new_service(small, tmp_path / "my-service", "--data", "monitoring=[probe, drift]")
+    update(service, "--data", "serving=offline")
+    assert remembered(service)["monitoring"] == ["drift"], "probe needs http, which offline serving does not provide"
+    update(service, "--data", "monitoring=[]")
+    update(service)
+    assert remembered(service)["monitoring"] == []
+
+
+def test_a_renamed_pattern_is_followed(small: Path, tmp_path: Path) -> None:
+    options = ("--data", "serving=offline", "--data", "monitoring=[system]")
+    service = new_service(small, tmp_path / "my-service", *options)
+    other = new_service(small, tmp_path / "other" / "my-service", "--data", "monitoring=[system, probe]")
+    rename_patterns(small)
+    commit_all(small, tag="v2.0.0")
+    update(service)
+    assert remembered(service)["serving"] == "nightly"
+    update(other)
+    assert remembered(other)["monitoring"] == ["system", "watchdog"]
+
+
+def test_a_pattern_that_is_replaced_moves_its_services_to_its_heir(small: Path, tmp_path: Path) -> None:
+    service = new_service(small, tmp_path / "my-service", "--data", "deployment=split")
+    run("git", "rm", "-r", "--quiet", "pattern_fragments/deployment/split", cwd=small)
+    change_manifest(folder_of(small, "ML-DEP-901"), formerly=["split"])
+    commit_all(small, tag="v2.0.0")
+    update(service)
+    assert remembered(service)["deployment"] == "rolling"
+    assert "deploy/split.txt" not in contents(service)
+
+
+@pytest.mark.parametrize(("decision", "value"), [("deployment", "split"), ("monitoring", "probe")])
+def test_a_pattern_that_is_gone_without_an_heir_is_no_silent_change(
+    small: Path, tmp_path: Path, decision: str, value: str
+) -> None:
+    options = ("--data", "deployment=split", "--data", "monitoring=[system, probe]")
+    service = new_service(small, tmp_path / "my-service", *options)
+    run("git", "rm", "-r", "--quiet", f"pattern_fragments/{decision}/{value}", cwd=small)
+    commit_all(small, tag="v2.0.0")
+    assert f"Invalid choice for '{decision}': '{value}' is not in [" in refusal(service)
+
+
+def test_a_deprecated_pattern_stays_with_the_services_that_have_it(small: Path, tmp_path: Path) -> None:
+    service = new_service(small, tmp_path / "my-service", "--data", "deployment=split")
+    fields = {"status": "deprecated", "replaced_by": "ML-DEP-901", "remove_after": "2030-01-01"}
+    change_manifest(folder_of(small, "ML-DEP-902"), **fields)
+    commit_all(small, tag="v2.0.0")
+    update(service)
+    assert remembered(service)["deployment"] == "split"
+
+
+def test_the_domain_is_never_removed(small: Path, tmp_path: Path) -> None:
+    service = new_service(small, tmp_path / "my-service", "--data", "serving=offline")
+    append(service / "src/my_service/domain/batch.py", "# The team's own.\n")
+    commit_all(service, "Our work")
+    before = contents(service)
+    remove_an_example(small)
+    commit_all(small, tag="v2.0.0")
+    update(service, "--data", "serving=online")
+    after = contents(service)
+    assert "src/my_service/score.py" not in after
+    for path in ("src/my_service/domain/batch.py", "tests/domain/test_model.py"):
+        assert after[path] == before[path]
+
+
+def test_copier_alone_removes_an_edited_file_in_silence(small: Path, tmp_path: Path) -> None:
+    """Why a service has `make update`; git's history still holds the file."""
+    service = new_service(small, tmp_path / "my-service")
+    append(service / "docs/guide.md", "A line of the team.\n")
+    commit_all(service, "Our work")
+    remove_a_file(small)
+    commit_all(small, tag="v2.0.0")
+    done = copier("update", "--defaults", cwd=service)
+    assert "guide.md" not in done.stdout + done.stderr
+    assert not (service / "docs/guide.md").exists()
+    assert "A line of the team." in run("git", "show", "HEAD:docs/guide.md", cwd=service).stdout
+
+
+def test_copier_alone_brings_a_deleted_example_back(small: Path, tmp_path: Path) -> None:
+    """Why `make update` removes it again."""
+    service = new_service(small, tmp_path / "my-service")
+    for path in ("docs/guide.md", "tests/domain/test_model.py"):
+        (service / path).unlink()
+    commit_all(service, "Our work")
+    update(service)
+    assert "docs/guide.md" not in contents(service)
+    assert "tests/domain/test_model.py" in contents(service)
+
+
+def test_the_oldest_supported_copier_updates_alike(small: Path, tmp_path: Path) -> None:
+    options = ("--data", "serving=offline", "--data", "monitoring=[system]")
+    service = new_service(small, tmp_path / "my-service", *options)
+    twin = tmp_path / "twin" / "my-service"
+    run("git", "clone", "--quiet", service, twin)
+    rename_patterns(small)
+    remove_an_example(small)
+    commit_all(small, tag="v2.0.0")
+    update(service)
+    uv = ("uv", "run", "--quiet", "--isolated", "--no-project", "--with", f"copier=={OLDEST_COPIER}")
+    run(*uv, "copier", "update", "--defaults", "--quiet", cwd=twin)
+    assert contents(twin) == contents(service)
+    assert "tests/domain/test_model.py" in contents(twin)
 
 
 def test_a_service_from_a_plain_folder_says_why_it_cannot_update(plain_template: Path, tmp_path: Path) -> None:

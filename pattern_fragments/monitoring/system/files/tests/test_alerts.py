@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
@@ -45,6 +46,12 @@ def known() -> set[str]:
     source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     gauges = set(re.findall(r'Gauge\(\s*(?:name=)?"([a-z_]+)"', source))
     return scrape | gauges | {rule["record"] for rule in RULES if "record" in rule} | {"up"}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_query_is_promql(query: str) -> None:
+    # A dashboard's variables stand for durations.
+    promql_parser.parse(re.sub(r"\$\w+", "5m", query))
 
 
 @pytest.mark.parametrize("query", QUERIES)

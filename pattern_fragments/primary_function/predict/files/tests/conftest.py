@@ -6,16 +6,19 @@ os.environ["OMP_NUM_THREADS"] = "1"  # read when scikit-learn is first imported
 
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from __package__.domain import data
 from __package__.model_folder import ModelFolder
-from __package__.service import Service
-from __package__.settings import Settings
 from __package__.signature import Signature
 from __package__.train import train
-from __package__.wiring import build_service
+
+# The whole service is imported by the fixtures that give it: a test of one part loads that part.
+if TYPE_CHECKING:
+    from __package__.service import Service
+    from __package__.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +36,18 @@ def signature(model_folder: ModelFolder) -> Signature:
 
 
 @pytest.fixture(scope="session")
-def settings(model_folder: ModelFolder) -> Settings:
+def settings(model_folder: ModelFolder) -> "Settings":
     """The settings of a service that serves that model."""
+    from __package__.settings import Settings
+
     return Settings(model_dir=model_folder.path)
 
 
 @pytest.fixture
-def service(settings: Settings) -> Service:
+def service(settings: "Settings") -> "Service":
     """A service that serves that model."""
+    from __package__.wiring import build_service
+
     return build_service(settings)
 
 

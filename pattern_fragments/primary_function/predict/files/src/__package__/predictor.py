@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from .model_folder import ModelFolder
 
+onnxruntime.disable_telemetry_events()
+
 
 class Predictor(Protocol):
     """Answers with one number per row."""

@@ -1,0 +1,215 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["copier>=9.15,<10"]
+# ///
+"""Brings this repository to the newest revision of its patterns, and tells what changed.
+
+    make update
+    make update ARGS="--data 'monitoring=[]'"
+
+Copier merges, in a copy of the last commit: what fails or is interrupted leaves nothing behind,
+and no file that git ignores is overwritten unseen. What was edited here and has no place in the
+result is kept in kept-by-update/. Exits with 0 when updated, 1 when conflicts are left to decide,
+2 when not updated.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).resolve().parents[1]
+ANSWERS = ".copier-answers.yml"
+
+
+def main() -> int:
+    """Update, report, and give the exit status."""
+    head = git("rev-parse", "--short", "HEAD").strip()
+    if not head:
+        refuse("This is no git repository with a commit; an update merges with what git knows.")
+    if git("status", "--porcelain", "--untracked-files=all", "--", "."):
+        refuse("There are changes that are not committed; commit or stash them first.")
+    kept = Path("kept-by-update", f"{time.strftime('%Y-%m-%d')}-{head}")
+    with TemporaryDirectory() as scratch:
+        made, top = Path(scratch, "made", ROOT.name), Path(scratch, "after", ROOT.name)
+        git("worktree", "add", "--detach", "--quiet", str(top), "HEAD")
+        try:
+            after = top / git("rev-parse", "--show-prefix").strip()
+            unasked = "--skip-answered" if sys.stdin.isatty() else "--defaults"
+            copier(after, "update", unasked, *sys.argv[1:])
+            copy(ANSWERS, ROOT, made)
+            copier(made, "recopy", "--vcs-ref=:current:", "--defaults", "--overwrite", "--quiet")
+            update = compare(made, after, Path(scratch, "index"))
+            lines = list(report(update, kept))
+            bring_home(update, kept)
+        finally:
+            git("worktree", "remove", "--force", str(top))
+    sys.stdout.write("\n".join(["", *lines, ""]))
+    return 1 if update.conflicts else 0
+
+
+@dataclass
+class Update:
+    """What Copier made of the copy; every path is relative to the repository."""
+
+    after: Path
+    changed: dict[str, str]
+    """git's letter by path: A added, M modified, D deleted."""
+    moved: dict[str, str]
+    conflicts: set[str]
+    unmerged: str
+    """The conflicts as git's index records them."""
+    lost: list[str]
+    """Files with lines that were written here and are not in the result."""
+
+
+def compare(made: Path, after: Path, index: Path) -> Update:
+    """Compare the result with the repository, and both with what the old revision had `made`."""
+    unmerged = git("ls-files", "--unmerged", "--full-name", "-z", folder=after)
+    conflicts = {row.partition("\t")[2] for row in unmerged.split("\0") if row}
+    # An index of its own: git compares all files, and the conflicts stay on record.
+    environment = {"GIT_INDEX_FILE": str(index)}
+    git("add", "--all", "--force", ".", folder=after, **environment)
+    diff = ("diff", "--cached", "--name-status", "-z", "--relative", "HEAD")
+    rows = git(*diff, "--no-renames", folder=after, **environment).split("\0")
+    moves = git(*diff, "--find-renames", "--diff-filter=R", folder=after, **environment).split("\0")
+    changed, lost = dict(zip(rows[1::2], rows[::2], strict=False)), []
+    for path in list(changed):
+        here, base, result = (content(folder / path) for folder in (ROOT, made, after))
+        written = set((here or b"").splitlines()) - set((base or b"").splitlines())
+        if here is None and base is not None:
+            del changed[path]  # deleted here: Copier gives the examples of the domain again
+        elif here is None or here == base or path == ANSWERS:
+            continue
+        elif result is None or not written <= set(result.splitlines()):
+            lost.append(path)
+    conflicts |= {path for path in changed if path.endswith(".rej")}
+    moved = {old: new for old, new in zip(moves[1::3], moves[2::3], strict=False) if new in changed}
+    return Update(after, changed, moved, conflicts, unmerged, lost)
+
+
+def bring_home(update: Update, kept: Path) -> None:
+    """Keep what would be lost, then make the repository what the copy is."""
+    for path in update.lost:
+        copy(path, ROOT, ROOT / kept)
+    for path in update.changed:
+        (ROOT / path).unlink(missing_ok=True)
+        if update.changed[path] != "D":
+            copy(path, update.after, ROOT)
+        with suppress(OSError):
+            os.removedirs((ROOT / path).parent)
+    resolved = "".join(f"0 {'0' * 40}\t{path}\0" for path in update.conflicts)
+    git("update-index", "-z", "--index-info", text=resolved + update.unmerged)
+
+
+def report(update: Update, kept: Path) -> Iterator[str]:
+    """What changed, and what is to be done, line by line."""
+    if not update.changed:
+        yield "Nothing changed."
+        return
+    old, new = (
+        {row["id"]: row for row in toml(folder / "patterns.lock").get("pattern", [])}
+        for folder in (ROOT, update.after)
+    )
+    for identity, row in sorted((old | new).items()):
+        name, version, was = f"{row['decision']}/{row['value']}", row["version"], old.get(identity)
+        if was is None:
+            yield f"Pattern added: {name} {version}"
+        elif identity not in new:
+            yield f"Pattern removed: {name} {version}"
+        elif was != row:
+            renamed = f" (was {was['value']})" if was["value"] != row["value"] else ""
+            versions = " → ".join(dict.fromkeys((was["version"], version)))
+            yield f"Pattern changed: {name}{renamed} {versions}"
+    letters = list(update.changed.values())
+    added, changed, removed = (letters.count(letter) for letter in "AMD")
+    yield f"Files: {added} added, {changed} changed, {removed} removed."
+    if update.lost:
+        yield f"Edited here, with no place in the result; your version is in {kept.as_posix()}/:"
+        for path in update.lost:
+            yield f"  {path}" + (
+                f" (moved to {update.moved[path]})" if path in update.moved else ""
+            )
+        yield "Carry over what is still needed, then delete that folder."
+    if update.conflicts:
+        yield "In conflict; decide between the marks (or apply the .rej file), then `git add`:"
+        yield from (f"  {path}" for path in sorted(update.conflicts))
+    yield "Next:"
+    if requirements(ROOT) != requirements(update.after):
+        yield "  make lock          the dependencies changed"
+    yield "  make check test    then read `git diff`, and commit"
+
+
+def requirements(folder: Path) -> list[object]:
+    """What uv.lock follows from."""
+    project = toml(folder / "pyproject.toml")
+    table = project.get("project", {})
+    return [
+        table.get("dependencies"),
+        table.get("requires-python"),
+        project.get("dependency-groups"),
+    ]
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """A TOML file; empty where it is absent or in conflict."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def content(path: Path) -> bytes | None:
+    """The bytes of a file, the target of a link, None where there is neither."""
+    if path.is_symlink():
+        return os.fsencode(path.readlink())
+    return path.read_bytes() if path.is_file() else None
+
+
+def copy(path: str, source: Path, target: Path) -> None:
+    """Copy a file or a link to the same path below another folder."""
+    (target / path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source / path, target / path, follow_symlinks=False)
+
+
+def git(*arguments: str, folder: Path = ROOT, text: str = "", **environment: str) -> str:
+    """What git prints; nothing when it refuses."""
+    return subprocess.run(  # noqa: S603 - no shell
+        ["git", *arguments],  # noqa: S607 - whichever is on the PATH
+        cwd=folder,
+        env=os.environ | environment,
+        input=text,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="surrogateescape",
+        check=False,
+    ).stdout
+
+
+def copier(folder: Path, *arguments: str) -> None:
+    """Run Copier in a folder; what it asks and says is for the user."""
+    command = [sys.executable, "-m", "copier", *arguments]
+    try:
+        failed = subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603 - no shell
+    except (KeyboardInterrupt, FileNotFoundError):
+        failed = 1
+    if failed:
+        refuse("Not updated, for the reason above. Nothing here has changed.")
+
+
+def refuse(reason: str) -> NoReturn:
+    """End with a sentence."""
+    sys.stderr.write(f"{reason}\n")
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

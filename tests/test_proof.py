@@ -1,0 +1,52 @@
+"""The everyday part of the proof: every combination rendered and checked, and a covering array of services tested."""
+
+from pathlib import Path
+
+import pytest
+
+from hooks.space import Combination
+from proof.checks.linting import lint, title
+from proof.everything import check, explained, to_render
+from proof.pairs import all_pairs
+from proof.rendering import Renderer
+from proof.running import environment
+from proof.running.runner import FOLDER, run_tests
+from proof.services import Service
+
+
+@pytest.fixture(scope="module")
+def renderer(plain_template: Path) -> Renderer:
+    return Renderer(plain_template)
+
+
+@pytest.fixture(scope="module")
+def combinations(renderer: Renderer) -> list[Combination]:
+    return to_render(renderer)
+
+
+@pytest.fixture(scope="module")
+def array(renderer: Renderer) -> list[Service]:
+    """Services in which every two choices meet that can."""
+    return [renderer.render(chosen) for chosen in all_pairs(renderer.catalogue)]
+
+
+def test_every_combination_renders_and_passes_every_check(renderer: Renderer, combinations: list[Combination]) -> None:
+    checked = check(renderer.root, combinations)
+    assert checked.services == len(combinations)
+    if checked.failures:
+        pytest.fail("\n\n".join(explained(renderer, combinations, checked)), pytrace=False)
+
+
+def test_every_distinct_file_is_formatted_linted_and_typed(renderer: Renderer, combinations: list[Combination]) -> None:
+    found = lint((renderer.render(chosen) for chosen in combinations), FOLDER / "lint", environment.python())
+    if found:
+        pytest.fail("\n".join(found), pytrace=False)
+
+
+def test_the_tests_of_services_with_all_pairs_of_choices_pass(array: list[Service]) -> None:
+    outcomes = run_tests(array)
+    assert {title(one.service) for one in outcomes} == {title(service) for service in array}
+    failed = [f"{one.module} of {title(one.service)}:\n{one.output}" for one in outcomes if one.failed]
+    if failed:
+        pytest.fail("\n\n".join(failed), pytrace=False)
+    assert sum(one.passed for one in outcomes) > 300 * len(array)
