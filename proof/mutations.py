@@ -103,7 +103,7 @@ def suite(*files: str) -> Callable[[Path], list[str]]:
     def run(root: Path) -> list[str]:
         if not (root / ".git").exists():
             subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
-        command = (sys.executable, "-m", "pytest", "--quiet", "--exitfirst", "--numprocesses", "0", *files)
+        command = (sys.executable, "-m", "pytest", "--quiet", "--numprocesses", "0", *files)
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         return re.findall(r"^FAILED .+", done.stdout, re.MULTILINE) if done.returncode else []
 
@@ -119,6 +119,8 @@ GUARDS: dict[str, Callable[[Path], list[str]]] = {
     "updates": suite(
         "tests/test_update.py::test_edits_of_the_team_survive_an_update",
         "tests/test_update.py::test_the_domain_is_never_removed",
+        "tests/test_update.py::test_a_renamed_pattern_is_followed",
+        "tests/test_update_report.py::test_edited_files_that_have_no_place_any_more_are_kept_and_named",
     ),
     "refusals": suite("tests/test_refusals.py", "-k", "every_ruled_out_choice"),
 }
@@ -154,6 +156,10 @@ MUTATIONS = (
              f"{SERVICE}/patterns.lock.jinja", "{{ pattern.version }}", "0.9.0"),
     Mutation("the team's folder is updated", "updates", "test_edits_of_the_team_survive_an_update",
              "copier.yml", '_skip_if_exists:\n  - "src/*/domain/"\n  - "tests/domain/"\n', ""),
+    Mutation("a renamed pattern is not followed", "updates", "test_a_renamed_pattern_is_followed",
+             "templates/compose.jinja", "if value in pattern.formerly", "if false"),
+    Mutation("edited files that go are not kept", "updates", "test_edited_files_that_have_no_place_any_more_are_kept",
+             f"{SERVICE}/scripts/update.py", "lost.append(", "len("),
     Mutation("the team's folder is removed", "updates", "test_the_domain_is_never_removed",
              "copier.yml", "_copier_operation == 'update'", "_copier_operation == 'never'"),
     # Fragments

@@ -27,9 +27,11 @@ TEMPLATE = FOLDER / "template"
 # A change of these changes no result.
 PROSE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "docs/", "benchmarks/", "demo.py")
 SUITES = {
+    "Diagrams": ("test_diagrams.py",),
     "Refusals": ("test_refusals.py",),
     "Updates": ("test_update.py", "test_update_report.py", "test_update_properties.py"),
     "Real history": ("test_history.py",),
+    "A service lived in": ("test_service.py",),
     "The proof proves": ("test_mutations.py",),
 }
 

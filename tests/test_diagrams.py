@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from conftest import thorough
 
 from hooks.diagrams import flowchart_lines_problems, mermaid_problems, plantuml_problems
 from hooks.parse_diagrams import missing_tools, parse_all
@@ -78,6 +79,7 @@ def write(path: Path, text: str) -> None:
 
 
 @pytest.mark.slow
+@thorough
 def test_the_real_parsers_accept_every_diagram(tmp_path: Path) -> None:
     """After `make diagrams`, which installs them; they accept what our own check accepts, too."""
     parsers = ROOT / "build" / "diagram_parsers"

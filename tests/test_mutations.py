@@ -1,18 +1,16 @@
 """The proof proves: each planted defect is found by the part of the proof that has to find it.
 
-The guards that take long have their turn with HYPOTHESIS_PROFILE=prove, as `make prove` sets it.
+The guards that take long have their turn in `make prove`.
 """
 
-import os
 import re
 from pathlib import Path
 
 import pytest
+from conftest import PROVE
 
 from proof.mutations import GUARDS, MUTATIONS, NEEDY, SLOW, Mutation, add_needy, find
 from proof.template import copy_template
-
-PROVE = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name.replace(" ", "-"))

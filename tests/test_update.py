@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import OLDEST_COPIER, commit_all, contents, copier, run
+from conftest import OLDEST_COPIER, commit_all, contents, copier, run, thorough
 from small_template import change_manifest, new_service, small_pattern, small_template
 from template_changes import folder_of, remove_a_file, remove_an_example, rename_patterns
 
@@ -88,6 +88,7 @@ def refusal(service: Path) -> str:
     return done.stderr.splitlines()[-1]
 
 
+@thorough
 def test_of_a_remembered_answer_what_is_still_possible_is_kept(small: Path, tmp_path: Path) -> None:
     small_pattern(small, "monitoring/drift", "ML-MON-903")
     commit_all(small, tag="v1.1.0")
@@ -155,6 +156,7 @@ def test_the_domain_is_never_removed(small: Path, tmp_path: Path) -> None:
         assert after[path] == before[path]
 
 
+@thorough
 def test_copier_alone_removes_an_edited_file_in_silence(small: Path, tmp_path: Path) -> None:
     """Why a service has `make update`; git's history still holds the file."""
     service = new_service(small, tmp_path / "my-service")
@@ -168,6 +170,7 @@ def test_copier_alone_removes_an_edited_file_in_silence(small: Path, tmp_path: P
     assert "A line of the team." in run("git", "show", "HEAD:docs/guide.md", cwd=service).stdout
 
 
+@thorough
 def test_copier_alone_brings_a_deleted_example_back(small: Path, tmp_path: Path) -> None:
     """Why `make update` removes it again."""
     service = new_service(small, tmp_path / "my-service")
@@ -179,6 +182,7 @@ def test_copier_alone_brings_a_deleted_example_back(small: Path, tmp_path: Path)
     assert "tests/domain/test_model.py" in contents(service)
 
 
+@thorough
 def test_the_oldest_supported_copier_updates_alike(small: Path, tmp_path: Path) -> None:
     options = ("--data", "serving=offline", "--data", "monitoring=[system]")
     service = new_service(small, tmp_path / "my-service", *options)

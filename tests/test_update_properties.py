@@ -1,10 +1,9 @@
 """Updates of random services: random answers, a random new revision, random edits of the team.
 
-The examples are few and the same in the everyday run; HYPOTHESIS_PROFILE=prove draws many.
+The examples are few and the same in the everyday run; `make prove` draws many.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 import copier
 import pytest
 import yaml
-from conftest import commit_all, contents, run
+from conftest import PROVE, commit_all, contents, run
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from small_template import clone, follow, is_domain, small_template, unmerged
@@ -25,7 +24,6 @@ from template_changes import CHANGES
 from hooks.catalogue import read_catalogue
 from hooks.space import Combination, answers, space
 
-PROVE = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
 # An example takes seconds: it is not shrunk, and the everyday ones are always the same.
 EXAMPLES = settings(
     max_examples=60 if PROVE else 2,

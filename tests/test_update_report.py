@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import commit_all, contents, copier, run
+from conftest import commit_all, contents, copier, run, thorough
 from small_template import clone, follow, new_service, small_template, unmerged
 from template_changes import (
     add_a_file,
@@ -193,6 +193,7 @@ def test_a_pattern_can_be_removed_and_added_again_by_the_makefile(place: Place) 
     assert contents(place.service) == start
 
 
+@thorough
 def test_an_update_with_nothing_new_says_so(place: Place) -> None:
     before = contents(place.service)
     done = place.update()
@@ -200,6 +201,7 @@ def test_an_update_with_nothing_new_says_so(place: Place) -> None:
     assert place.is_left_alone(before)
 
 
+@thorough
 def test_rejects_beside_the_files_count_as_conflicts(place: Place) -> None:
     core = (place.service / "src/my_service/core.py").read_text()
     place.write("src/my_service/core.py", core.replace("line 3\n", "line 3 of the team\n"))
@@ -212,6 +214,7 @@ def test_rejects_beside_the_files_count_as_conflicts(place: Place) -> None:
     assert "+line 3 of the team" in (place.service / "src/my_service/core.py.rej").read_text()
 
 
+@thorough
 def test_a_file_that_both_sides_add_is_a_conflict(place: Place) -> None:
     place.write("docs/added.md", "A page of the team.\n")
     commit_all(place.service, "Our work")
@@ -223,6 +226,7 @@ def test_a_file_that_both_sides_add_is_a_conflict(place: Place) -> None:
     assert unmerged(place.service) == {"docs/added.md"}
 
 
+@thorough
 def test_a_service_in_a_folder_of_a_larger_repository(place: Place, tmp_path: Path) -> None:
     mono = tmp_path / "mono"
     run("git", "clone", "--quiet", place.service, tmp_path / "plain")
@@ -258,6 +262,7 @@ def terminal(place: Place, *options: str) -> pexpect.spawn:
     )
 
 
+@thorough
 def test_in_a_terminal_only_what_cannot_be_kept_is_asked(place: Place) -> None:
     """The pattern that is gone leaves a question open; the others are answered."""
     run("git", "rm", "-r", "--quiet", "pattern_fragments/monitoring/probe", cwd=place.template)
@@ -273,6 +278,7 @@ def test_in_a_terminal_only_what_cannot_be_kept_is_asked(place: Place) -> None:
     assert "monitoring:\n- system\n" in (place.service / ".copier-answers.yml").read_text()
 
 
+@thorough
 def test_one_question_can_be_asked_again(place: Place) -> None:
     child = terminal(place, "--ask", "deployment")
     child.expect_exact("Deployment strategy:")
@@ -351,6 +357,7 @@ def test_an_update_that_fails_half_way_leaves_nothing_behind(place: Place) -> No
     assert contents(place.service) != before, "Copier alone leaves half an update"
 
 
+@thorough
 def test_an_update_that_is_interrupted_leaves_nothing_behind(place: Place) -> None:
     revise_a_file(place.template)
     place.release()
