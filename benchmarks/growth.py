@@ -158,7 +158,7 @@ def table(seconds: dict[tuple[str, str], list[float]], names: list[str]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each template has its turn (default: 5)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each template has its turn (default: 3)")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     # Thousands of small files: in memory where that can be, so that Copier is measured and not the disk.
