@@ -1,6 +1,7 @@
 """The full proof: `make prove`. Stages that passed for this revision are not run again; docs/proof.md has the rest."""
 
 import argparse
+import fcntl
 import sys
 
 from . import page, stages
@@ -15,6 +16,12 @@ def main() -> int:
         "--only", choices=stages.STAGES, action="append", help="a stage to run; the page stays as it is"
     )
     options = parser.parse_args()
+    stages.FOLDER.mkdir(parents=True, exist_ok=True)
+    alone = (stages.FOLDER / "prove-lock").open("w")
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("Another full proof is running in this folder; wait for it, or end it.")
     copy_template(stages.TEMPLATE)
     key = stages.revision()
     done = []

@@ -9,7 +9,6 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-import jinja2
 from tqdm import tqdm
 
 from hooks.catalogue import Catalogue
@@ -18,7 +17,7 @@ from hooks.space import Combination, possible, provided, space, states
 from .checks.whole import all_problems
 from .covering import covering, projections
 from .rendering import Renderer
-from .report import explain
+from .report import explain, nearest
 from .services import Service
 
 CORE = ("serving", "deployment", "monitoring", "feature_store")
@@ -82,15 +81,16 @@ def check(root: Path, combinations: Sequence[Combination], workers: int = 2) -> 
 
 def explained(renderer: Renderer, combinations: Sequence[Combination], checked: Checked, limit: int = 3) -> list[str]:
     """The failures for a human reader, each beside the nearest service that passes; the first ones of many."""
-    failing = [chosen for chosen, _ in checked.failures]
-    passing = [renderer.render(chosen) for chosen in combinations if chosen not in failing]
+    failing = {tuple(chosen.items()) for chosen, _ in checked.failures}
+    passing = [chosen for chosen in combinations if tuple(chosen.items()) not in failing]
     told = []
     for chosen, problems in checked.failures[:limit]:
         try:
             service = renderer.render(chosen)
-        except jinja2.TemplateError:
+        except Exception:  # noqa: BLE001 - it is among the problems already
             service = Service(chosen, {})
-        told.append(explain(renderer.catalogue, service, problems, passing))
+        other = nearest(chosen, passing)
+        told.append(explain(renderer.catalogue, service, problems, renderer.render(other) if other else None))
     if len(failing) > limit:
         told.append(f"{len(failing) - limit} more services have problems.")
     return told
@@ -126,8 +126,9 @@ def _check(combinations: list[Combination]) -> Checked:
         part.services += 1
         try:
             service = _renderer.render(chosen)
-        except jinja2.TemplateError as error:
-            part.failures.append((chosen, [" ".join([f"{error}", *error.__notes__])]))
+        except Exception as error:  # noqa: BLE001 - whatever a template raises is told with its combination
+            notes = " ".join(getattr(error, "__notes__", []))
+            part.failures.append((chosen, [f"{type(error).__name__}: {error} {notes}".rstrip()]))
             continue
         part.files += len(service.files)
         part.versions |= {_version(path, content) for path, content in service.files.items()}

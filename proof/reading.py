@@ -3,7 +3,8 @@
 The variables that templates see are wrapped: to look at one records the patterns whose being chosen it depends on.
 A file that asked about some patterns only is the same in every service that agrees on those.
 
-One rule keeps this exact: where a template asks a chosen pattern for a field that others lack, it skips those.
+Two rules keep this exact. Where a template asks a chosen pattern for a field that others lack, it skips those. And a
+loop over the chosen patterns prints nothing for a pattern of which it asks nothing but the folder, to include from.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

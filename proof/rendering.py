@@ -59,7 +59,7 @@ class Remembered(Mapping[str, Any]):
 class Renderer:
     """Renders the services of the template under `root`.
 
-    Raises jinja2.TemplateError for a template that cannot be rendered, with its name in the notes.
+    Raises what a template raises, most often jinja2.TemplateError, with its name in the notes.
     """
 
     def __init__(self, root: Path, project_name: str = PROJECT_NAME, *, memory: bool = True) -> None:
@@ -122,7 +122,7 @@ class Renderer:
             name = f"{self._config['_subdirectory']}/{source}"
             try:
                 content = self._environment.get_template(name).render(context).encode()
-            except jinja2.TemplateError as error:
+            except Exception as error:
                 error.add_note(f"while rendering {path} from {name}")
                 raise
         asked = self.reads.asked()

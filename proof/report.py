@@ -11,10 +11,9 @@ from .services import Service
 MAX_LINES = 40
 
 
-def explain(catalogue: Catalogue, failing: Service, problems: Sequence[str], passing: Iterable[Service]) -> str:
-    """A failing service for a human reader; `passing` are services without a problem, in any order."""
+def explain(catalogue: Catalogue, failing: Service, problems: Sequence[str], nearest: Service | None) -> str:
+    """A failing service for a human reader, beside the nearest one that passes."""
     lines = [*problems, "", f"Make it: {command(catalogue, failing.chosen)}"]
-    nearest = min(passing, key=lambda other: distance(failing.chosen, other.chosen), default=None)
     if nearest is None:
         return "\n".join([*lines, "No service passes, so there is none to compare it with."])
     lines += [
@@ -23,6 +22,11 @@ def explain(catalogue: Catalogue, failing: Service, problems: Sequence[str], pas
     ]
     lines += ["and differs in", *(f"  {line}" for line in _files(failing, nearest, problems))]
     return "\n".join(lines)
+
+
+def nearest(failing: Combination, passing: Iterable[Combination]) -> Combination | None:
+    """The combination that differs in the fewest choices."""
+    return min(passing, key=lambda other: distance(failing, other), default=None)
 
 
 def distance(one: Combination, other: Combination) -> int:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -25,8 +27,12 @@ from .template import ROOT, tracked_files
 FOLDER = ROOT / "build" / "proof"
 TEMPLATE = FOLDER / "template"
 # A change of these changes no result.
-PROSE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "docs/", "benchmarks/", "demo.py")
-SUITES = {
+PROSE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "docs/", ".github/", "demo.py")
+# What some tests need, and skip themselves without.
+TOOLS = ("docker", "java", "kubectl", "npm", "promtool", "uv")
+PARSERS = ROOT / "build" / "diagram_parsers"
+EXCUSED = re.compile(r"not installed|is missing|are missing")
+NAMED = {
     "Diagrams": ("test_diagrams.py",),
     "Refusals": ("test_refusals.py",),
     "Updates": ("test_update.py", "test_update_report.py", "test_update_properties.py"),
@@ -34,6 +40,9 @@ SUITES = {
     "A service lived in": ("test_service.py",),
     "The proof proves": ("test_mutations.py",),
 }
+# tests/test_proof.py is the everyday form of the stages before these.
+REST = {path.name for path in (ROOT / "tests").glob("test_*.py")}.difference(("test_proof.py",), *NAMED.values())
+SUITES = {**NAMED, "Everything else": tuple(sorted(REST))}
 
 
 @dataclass
@@ -50,8 +59,8 @@ class Stage:
 
 
 def revision() -> str:
-    """What the proof is about: a hash of every tracked file but prose."""
-    digest = sha256()
+    """What the proof is about: a hash of every tracked file but prose, of the Python and of the tools at hand."""
+    digest = sha256(repr((sys.version, [shutil.which(tool) for tool in TOOLS], PARSERS.is_dir())).encode())
     for name in tracked_files():
         if not name.startswith(PROSE):
             digest.update(f"{name}\0".encode() + sha256((ROOT / name).read_bytes()).digest())
@@ -64,11 +73,15 @@ def run(name: str, key: str, *, fresh: bool = False) -> tuple[Stage, bool]:
     if memory.is_file() and not fresh:
         return Stage(**json.loads(memory.read_text())), True
     begun = time.monotonic()
-    stage = STAGES[name]()
+    stage = generated_tests(fresh=True) if fresh and name == "Generated tests" else STAGES[name]()
     stage.name, stage.seconds = name, time.monotonic() - begun
+    if revision() != key:
+        stage.problems.append("Files changed meanwhile, so it is not known what was proven: run it again.")
     if not stage.problems:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps(asdict(stage)))
+        partial = memory.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(stage)))
+        partial.replace(memory)
     return stage, False
 
 
@@ -112,10 +125,10 @@ def linting() -> Stage:
     return Stage("", facts, problems=lint(services, FOLDER / "lint", environment.python(), exactly=True))
 
 
-def generated_tests() -> Stage:
+def generated_tests(*, fresh: bool = False) -> Stage:
     """The tests of every core combination."""
     renderer = Renderer(TEMPLATE)
-    outcomes = run_tests([renderer.render(chosen) for chosen in core(renderer.catalogue)])
+    outcomes = run_tests([renderer.render(chosen) for chosen in core(renderer.catalogue)], fresh=fresh)
     skipped = Counter(reason for one in outcomes for _, reason in one.skipped)
     services = {title(one.service) for one in outcomes}
     ran = [one for one in outcomes if not one.reused]
@@ -126,6 +139,7 @@ def generated_tests() -> Stage:
     ])  # fmt: skip
     stage.slowest = sorted(((one.module, one.seconds) for one in ran), key=lambda row: -row[1])[:5]
     stage.problems = [f"{one.module} of {title(one.service)}:\n{one.output}" for one in outcomes if one.failed]
+    stage.problems += [f"Skipped without need: {reason}" for reason in skipped if not EXCUSED.search(reason)]
     return stage
 
 
@@ -152,13 +166,16 @@ def suite(name: str) -> Callable[[], Stage]:
         report = FOLDER / "suite.xml"
         files = [f"tests/{file}" for file in SUITES[name]]
         command = [sys.executable, "-m", "pytest", "--quiet", f"--junit-xml={report}", *files]
-        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "HYPOTHESIS_PROFILE": "prove"}, check=False)
+        done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PROVE": "1"}, check=False)
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - pytest just wrote it
         failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
         skipped = [case for case in cases if case.find("skipped") is not None]
         stage = Stage("", [f"{len(cases) - len(failed) - len(skipped)} tests passed, {len(skipped)} were skipped."])
         stage.slowest = sorted(((case.attrib["name"], float(case.attrib["time"])) for case in cases), key=_seconds)[:3]
+        reasons = {case.find("skipped").attrib["message"] for case in skipped}  # type: ignore[union-attr]
+        stage.facts += [f"Skipped: {reason}" for reason in sorted(reasons)]
         stage.problems = [f"{case.attrib['classname']}::{case.attrib['name']}" for case in failed]
+        stage.problems += [f"Skipped without need: {reason}" for reason in reasons if not EXCUSED.search(reason)]
         if done.returncode and not failed:
             stage.problems.append(f"pytest ended with {done.returncode}; see its output above.")
         return stage

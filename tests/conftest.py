@@ -18,7 +18,7 @@ from proof.template import copy_template
 from proof.template import tracked_files as tracked_files
 
 OLDEST_COPIER = "9.15.0"
-PROVE = os.environ.get("HYPOTHESIS_PROFILE") == "prove"
+PROVE = bool(os.environ.get("PROVE"))
 thorough = pytest.mark.skipif(not PROVE, reason="takes long: `make prove` runs it")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from proof.rendering import Renderer
-from proof.report import explain
+from proof.report import explain, nearest
 from proof.services import Service
 
 
@@ -28,8 +28,10 @@ def service(
 
 
 def test_it_names_the_command_and_the_nearest_passing_service(renderer: Renderer) -> None:
+    failing = service(renderer, "system")
     passing = [service(renderer, deployment="split", feature_store="remote"), service(renderer, deployment="split")]
-    told = explain(renderer.catalogue, service(renderer, "system"), ["README.md:3: is wrong."], passing)
+    assert nearest(failing.chosen, [one.chosen for one in passing]) == passing[1].chosen
+    told = explain(renderer.catalogue, failing, ["README.md:3: is wrong."], passing[1])
     assert told.startswith("README.md:3: is wrong.\n")
     assert (
         "Make it: copier copy --defaults --data 'serving=online' --data 'deployment=rolling' "
@@ -41,10 +43,10 @@ def test_it_names_the_command_and_the_nearest_passing_service(renderer: Renderer
 
 
 def test_it_shows_the_lines_of_a_file_that_a_problem_names(renderer: Renderer) -> None:
-    told = explain(renderer.catalogue, service(renderer, "system"), ["patterns.lock:9: is wrong."], [service(renderer)])
+    told = explain(renderer.catalogue, service(renderer, "system"), ["patterns.lock:9: is wrong."], service(renderer))
     assert '    +id = "ML-MON-001"\n' in told
     assert "  README.md\n" in told
 
 
 def test_without_a_passing_service_it_says_so(renderer: Renderer) -> None:
-    assert "No service passes" in explain(renderer.catalogue, service(renderer), ["x"], [])
+    assert "No service passes" in explain(renderer.catalogue, service(renderer), ["x"], None)
