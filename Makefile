@@ -7,7 +7,7 @@ DEMO := build/flight-delays
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/synced: requirements.lock
 	$(PYTHON) -m venv .venv

@@ -91,8 +91,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("service", type=Path, help="folder of the service; an earlier one is replaced")
     service: Path = parser.parse_args().service.absolute()
-    if service.exists() and not (service / ".copier-answers.yml").exists():
-        sys.exit(f"demo: {service} holds something that is no generated service; name another folder")
+    generated = (service / ".copier-answers.yml").exists() and not (service / ".git").exists()
+    if service.exists() and not generated:
+        sys.exit(f"demo: {service} is no service of an earlier demo; name another folder")
     shutil.rmtree(service, ignore_errors=True)
 
     say("1. Generate the default service")
@@ -115,4 +116,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("demo: interrupted")

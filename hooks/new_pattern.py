@@ -92,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RefusedError, NoCatalogueError) as refused:
         print(refused, file=sys.stderr)
         return 2
-    print(f"{folder.relative_to(root)} is started. Fill in its blanks, then add files/ and slots/:")
-    print(f"  python -m hooks.check_patterns {folder.relative_to(root)}")
+    print(
+        f"{folder.relative_to(root)} is started. Fill in its blanks, which `make check` names, then add files/ and slots/."
+    )
     return 0
 
 

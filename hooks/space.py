@@ -6,10 +6,13 @@ The rules are those of templates/compose.jinja, told a second time in Python; a 
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from itertools import chain, combinations
 from pathlib import Path
 
 from .catalogue import Catalogue, Decision, NoCatalogueError, read_catalogue
+from .check_patterns import find_all
+from .findings import report
 from .manifest import Manifest
 
 Combination = Mapping[str, tuple[str, ...]]
@@ -63,7 +66,9 @@ def command(catalogue: Catalogue, chosen: Combination) -> str:
         f"--data '{name}={'[' + ', '.join(value) + ']' if isinstance(value, list) else value}'"
         for name, value in answers(catalogue, chosen).items()
     )
-    return " ".join(["copier copy --defaults", *data, ". build/flight-delays"])
+    # A folder of its own, so that nothing stands there; its name is the project's.
+    folder = sha256(repr(chosen).encode()).hexdigest()[:8]
+    return " ".join([".venv/bin/copier copy --vcs-ref HEAD --defaults", *data, f". build/{folder}/flight-delays"])
 
 
 def _complete(
@@ -93,6 +98,9 @@ def main() -> int:
         catalogue = read_catalogue(Path.cwd())
     except NoCatalogueError as error:
         sys.exit(str(error))
+    if found := find_all(catalogue):
+        # A manifest that cannot be read would be missing without a word.
+        return report(found, catalogue.root)
     everything = list(space(catalogue))
     for decision in catalogue.decisions:
         kind = "any of" if decision.multiple else "one of"
