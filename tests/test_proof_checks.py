@@ -156,6 +156,69 @@ WHOLE_DEFECTS: dict[str, tuple[str, Change, str]] = {
         added("SERVICE_LOG_LEVLE=INFO"),
         "deploy/overlays/production/settings.env:2: SERVICE_LOG_LEVLE is no setting of this service.",
     ),
+    "a value that is no choice of its setting": (
+        "deploy/overlays/production/settings.env",
+        instead("SERVICE_LOG_LEVEL=INFO", "SERVICE_LOG_LEVEL=LOUD"),
+        "deploy/overlays/production/settings.env:1: SERVICE_LOG_LEVEL cannot be 'LOUD': ",
+    ),
+    "a value that is no number": (
+        "deploy/overlays/staging/settings.env",
+        added("SERVICE_MAX_ROWS=many"),
+        "deploy/overlays/staging/settings.env:2: SERVICE_MAX_ROWS cannot be 'many': ",
+    ),
+    "a value above its bound": (
+        "Dockerfile",
+        instead("SERVICE_PORT=8080", "SERVICE_PORT=80800"),
+        "Dockerfile:{}: SERVICE_PORT cannot be '80800': Input should be less than or equal to 65535",
+    ),
+    "a value below its bound in compose": (
+        "compose.yaml",
+        instead("    read_only: true\n", "    environment:\n      SERVICE_MAX_ROWS: 0\n    read_only: true\n"),
+        "compose.yaml:{}: SERVICE_MAX_ROWS cannot be '0': ",
+    ),
+    "a value in a list of compose": (
+        "compose.yaml",
+        instead("    read_only: true\n", "    environment: [SERVICE_THREADS=x]\n    read_only: true\n"),
+        "compose.yaml:{}: SERVICE_THREADS cannot be 'x': ",
+    ),
+    "a value in a manifest": (
+        "deploy/base/deployment.yaml",
+        instead(
+            "          ports:\n",
+            '          env:\n            - {name: SERVICE_LOG_REQUESTS, value: "maybe"}\n          ports:\n',
+        ),
+        "deploy/base/deployment.yaml:{}: SERVICE_LOG_REQUESTS cannot be 'maybe': ",
+    ),
+    "the image copies what is not there": (
+        "Dockerfile",
+        instead("COPY src src", "COPY source src"),
+        "Dockerfile:{}: copies source, which neither exists nor is made by make.",
+    ),
+    "the image copies what a target only calls itself": (
+        "Dockerfile",
+        instead("COPY src src", "COPY train train"),
+        "Dockerfile:{}: copies train, which neither exists nor is made by make.",
+    ),
+    "the image copies what its build leaves out": (
+        ".dockerignore",
+        instead("!src\n", ""),
+        "Dockerfile:{}: copies src, which .dockerignore keeps out of the build.",
+    ),
+    "the image copies what a later line leaves out": (
+        ".dockerignore",
+        added("*.lock"),
+        "Dockerfile:{}: copies uv.lock, which .dockerignore keeps out of the build.",
+    ),
+    "the build keeps what is not there": (
+        ".dockerignore",
+        added("!sources"),
+        ".dockerignore:{}: keeps sources, which neither exists nor is made by make.",
+    ),
+    "a Service sends to a port that no pod names": (
+        "deploy/base/service.yaml",
+        instead("targetPort: http", "targetPort: web"),
+        "deploy/base/service.yaml:{}: sends to the port web, which the pods that it selects do not name.",
+    ),
     "a page names a target that is not there": (
         "docs/rollback.md",
         added("Then `make deploy`."),
@@ -310,6 +373,32 @@ def test_a_defect_of_a_service_is_named(monitored: Service, catalogue: Catalogue
     problems = problems_of_service(changed(monitored, path, change), catalogue)
     before, _, after = expected.partition("{}")
     assert [row for row in problems if before in row and after in row.partition(before)[2]], problems
+
+
+NO_DEFECTS: dict[str, tuple[str, Change]] = {
+    "values that their settings take": (
+        "deploy/overlays/staging/settings.env",
+        added("SERVICE_LOG_REQUESTS=true\nSERVICE_HEADER_TIMEOUT_S=2.5\nSERVICE_SNAPSHOT_PATH=/data/snapshot.json"),
+    ),
+    "an image that copies a part of a folder": (
+        "Dockerfile",
+        instead("COPY src src", "COPY --link src/*/__init__.py \\\n    src ./src/"),
+    ),
+    "a build that keeps a part of a folder": (
+        ".dockerignore",
+        instead("!src\n", "!src/*/*\n"),
+    ),
+    "a Service that sends to a number": (
+        "deploy/base/service.yaml",
+        instead("targetPort: http", "targetPort: 8080"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NO_DEFECTS)
+def test_what_a_service_may_hold_is_no_defect(monitored: Service, catalogue: Catalogue, case: str) -> None:
+    path, change = NO_DEFECTS[case]
+    assert problems_of_service(changed(monitored, path, change), catalogue) == []
 
 
 TRACES: dict[str, tuple[str, str, str]] = {

@@ -14,6 +14,7 @@ PINS = """\
 anyio==4.10.0
     # via httpx
 httpx[http2]==0.28.1
+numpy==2.4.6 ; python_full_version < '3.13'
 pywin32==311 ; sys_platform == 'win32'
 """
 
@@ -36,11 +37,14 @@ def test_the_lock_names_no_host() -> None:
         ("httpx>=0.29,<1", False),
         ("httpx[socks]>=0.28,<1", False),
         ("starlette>=0.49,<2", False),
+        ("numpy>=2,<3", False),
+        ("numpy>=2,<3; python_version < '3.13'", True),
+        ("numpy>=3,<4; python_version < '3.11'", True),
         ("pywin32>=300,<400", False),
         ("pywin32>=300,<400; sys_platform == 'win32'", True),
     ],
 )
-def test_a_requirement_is_met_by_a_pin_in_its_range_with_its_extras_on_this_system(wanted: str, is_met: bool) -> None:
+def test_a_requirement_is_met_by_a_pin_in_its_range_with_its_extras_for_every_python(wanted: str, is_met: bool) -> None:
     assert unmet([wanted], PINS) == ([] if is_met else [wanted])
 
 

@@ -47,6 +47,97 @@ FILE_DEFECTS = {
     "an open fence": ("a.md", b"a\n```sh\nmake\n", "a.md:2: opens a fence that is never closed"),
     "a broken diagram": ("a.md", b"a\n```mermaid\nflowchart LR\n  a -> b\n```\n", "a.md:4: Mermaid: cannot be read"),
     "broken YAML in a page": ("a.md", b"a\n\n```yaml\na: 1\nb: [\n```\n", "a.md:6: is not YAML"),
+    "a service beside services": (
+        "compose.yaml",
+        b"services:\n  a:\n    image: b\nc:\n  image: d\n",
+        "compose.yaml:4: 'c' is no key of a compose file",
+    ),
+    "a service of nothing": (
+        "compose.yaml",
+        b"services:\n  a:\n    image: b\n  c:\n    ports: []\n",
+        "compose.yaml:4: the service c has neither image nor build",
+    ),
+    "services that are missing": ("compose.yaml", b"name: a\n", "compose.yaml:1: has no services"),
+    "a service that needs what is not there": (
+        "compose.yaml",
+        b"services:\n  a:\n    image: b\n    depends_on: [c]\n",
+        "compose.yaml:4: a depends on c, which is no service here",
+    ),
+    "a service that waits for what is not there": (
+        "compose.yaml",
+        b"services:\n  a:\n    image: b\n    depends_on:\n      c: {condition: service_healthy}\n",
+        "compose.yaml:5: a depends on c, which is no service here",
+    ),
+    "a rule beside the groups": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - name: a\n    rules: []\nrules: []\n",
+        "alerts.yaml:4: 'rules' is no key of a rule file",
+    ),
+    "a rule among the groups": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - alert: A\n    expr: up == 0\n",
+        "alerts.yaml:2: 'alert' is no key of a group of rules",
+    ),
+    "a group without a name": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - rules: []\n",
+        "alerts.yaml:2: a group of rules has no name",
+    ),
+    "two groups of one name": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - name: a\n  - name: a\n",
+        "alerts.yaml:3: a second group of rules is named a",
+    ),
+    "a misspelt key of a rule": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - name: a\n    rules:\n      - alert: A\n        expr: up == 0\n        annotation: {}\n",
+        "alerts.yaml:6: 'annotation' is no key of a rule",
+    ),
+    "a rule that is an alert and a record": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - name: a\n    rules:\n      - alert: A\n        record: b\n        expr: up == 0\n",
+        "alerts.yaml:4: a rule has exactly one of alert and record",
+    ),
+    "a rule without an expression": (
+        "deploy/monitoring/drift-alerts.yaml",
+        b"groups:\n  - name: a\n    rules:\n      - alert: A\n",
+        "alerts.yaml:4: a rule has no expr",
+    ),
+    "a record that waits": (
+        "deploy/monitoring/alerts.yaml",
+        b"groups:\n  - name: a\n    rules:\n      - record: a:b\n        expr: up\n        for: 1m\n",
+        "alerts.yaml:6: a rule that records has no 'for'",
+    ),
+    "two recipes for one target": (
+        "Makefile",
+        b"a: b\n\techo\n\n.PHONY: a\na: ## again\n\techo\n",
+        "Makefile:5: gives a a second recipe; the first, in line 1, is lost",
+    ),
+    "a test that is skipped": (
+        "tests/test_a.py",
+        b"import pytest\n\n\n@pytest.mark.skip(reason='later')\ndef test_a() -> None: ...\n",
+        "tests/test_a.py:4: skips tests without a condition (mark.skip)",
+    ),
+    "a module of tests that is skipped": (
+        "tests/test_a.py",
+        b"import pytest\n\npytestmark = [pytest.mark.skip]\n",
+        "tests/test_a.py:3: skips tests without a condition (mark.skip)",
+    ),
+    "a test that is skipped if true": (
+        "tests/test_a.py",
+        b"import pytest\n\npytestmark = pytest.mark.skipif(True, reason='later')\n",
+        "tests/test_a.py:3: skips tests by a constant (mark.skipif)",
+    ),
+    "a test that begins with a skip": (
+        "tests/test_a.py",
+        b"import pytest\n\n\ndef test_a() -> None:\n    pytest.skip('later')\n",
+        "tests/test_a.py:5: skips tests without a condition (pytest.skip)",
+    ),
+    "a module that begins with a skip": (
+        "tests/test_a.py",
+        b"import pytest\n\npytest.skip('later', allow_module_level=True)\n",
+        "tests/test_a.py:3: skips tests without a condition (pytest.skip)",
+    ),
     "broken Python in a page": ("a.md", b"```python\nx =\n```\n", "a.md:2: is not Python"),
 }
 
@@ -63,11 +154,29 @@ def test_a_defect_of_a_file_is_named(case: str) -> None:
         ("src/a/py.typed", b""),
         ("a.py", b'X = f"{{name}} {1:#x} {2:%H}"\n'),
         (".github/workflows/a.yaml", b"a: ${{ github.ref }}\nb: \"--format '{{ index .Digests 0 }}'\"\n"),
-        ("deploy/monitoring/alerts.yaml", b'a: "{{ $value | humanizeDuration }} of {{ $labels.job }}"\n'),
+        ("deploy/monitoring/a.yaml", b'a: "{{ $value | humanizeDuration }} of {{ $labels.job }}"\n'),
         ("deploy/monitoring/dashboard.json", b'{"legendFormat": "{{namespace}}, 5m"}\n'),
         (".copier-answers.yml", b"_src_path: /home/ann/ai-patterns\n"),
         ("Dockerfile", b'ARG A=1\nFROM ${A} AS b\nRUN x \\\n    && y\nCMD ["a", "b"]\n'),
         ("Makefile", b"A := 1 \\\n  2\na:\n\techo\n"),
+        ("Makefile", b"a: b\na:\n\techo\nifdef X\nb:\n\techo\nelse\nb:\n\techo 1\nendif\nc d:\n\techo\n"),
+        (
+            "compose.yaml",
+            b"x-a: &a\n  image: b\nservices:\n  a:\n    <<: *a\n  c:\n    build: .\n    depends_on: [a]\nvolumes: {}\n",
+        ),
+        (
+            "deploy/monitoring/alerts.yaml",
+            b"groups:\n  - name: a\n    interval: 1m\n    rules:\n      - record: a:b\n        expr: up\n"
+            b"      - alert: A\n        expr: up == 0\n        for: 1m\n        labels: {severity: page}\n",
+        ),
+        ("deploy/monitoring/grafana/alerts.yaml", b"apiVersion: 1\ngroups:\n  - orgId: 1\n"),
+        ("deploy/monitoring/tests/alerts.yaml", b"rule_files: [../alerts.yaml]\n"),
+        (
+            "tests/test_a.py",
+            b"import shutil\nimport pytest\n\npytestmark = pytest.mark.skipif(not shutil.which('a'), reason='no a')\n"
+            b"if not shutil.which('b'):\n    pytest.skip('no b', allow_module_level=True)\n\n\n"
+            b"def test_a() -> None:\n    if not shutil.which('c'):\n        pytest.skip('no c')\n",
+        ),
         ("a.md", b"Mount `/tmp`, see https://sre.google/workbook/x/.\n"),
     ],
 )

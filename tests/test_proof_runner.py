@@ -35,9 +35,7 @@ def service(**files: str) -> Service:
     return Service(
         {},
         {
-            name.replace("____init__", "/__init__").replace("__", "/") + suffixes.get(name, ".py"): dedent(
-                text
-            ).encode()
+            name.replace("__", "/").replace("//init/", "/__init__") + suffixes.get(name, ".py"): dedent(text).encode()
             for name, text in texts.items()
         },
     )
@@ -86,6 +84,22 @@ def test_outcomes_count_and_a_failure_comes_with_its_output(runs: Runs) -> None:
     assert "UserWarning: an old way" in failing.output
     assert failing.skipped == (("tests/test_a.py::test_skipped", "no broker is here"),)
     assert (passing.module, passing.passed, passing.failed, passing.output) == ("tests/test_b.py", 1, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        ("import pytest\npytestmark = pytest.mark.skip(reason='no broker')\ndef test_it(): pass", "::test_it"),
+        ("import pytest\npytest.skip('no broker', allow_module_level=True)", ""),
+        ("import pytest\npytest.importorskip('nothing_like_it', reason='no broker')", ""),
+    ],
+)
+def test_a_module_that_is_skipped_as_a_whole_tells_why(runs: Runs, text: str, test: str) -> None:
+    skipping = service(tests__test_a=text)
+    for reused in (False, True):
+        (outcome,) = runs(skipping)
+        assert (outcome.passed, outcome.failed, outcome.reused) == (0, 0, reused)
+        assert outcome.skipped == ((f"tests/test_a.py{test}", "no broker"),)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +262,73 @@ def test_training_is_shared_by_the_services_in_which_it_reads_the_same(runs: Run
     a, b = runs(changed(one, "tests/conftest.py", conftest.replace("january", "bad")))
     assert "ValueError: a bad period" in a.output
     assert "ValueError: a bad period" in b.output
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "Path('src/small/part.py').write_text('X = 2')",
+        "Path('src/small/part.py').unlink()",
+        "Path('src/small/part').mkdir(); Path('src/small/part/__init__.py').write_text('X = 2')",
+        "os.replace('other.py', 'src/small/part.py'); os.utime('src/small/part.py', ns=(1, 1))",
+    ],
+)
+def test_a_module_does_not_see_what_another_one_changed_in_the_service(runs: Runs, change: str) -> None:
+    changes = f"import os\nfrom pathlib import Path\ndef test_it(): {change}"
+    reads = "from small import part\ndef test_it(): assert part.X == 1"
+    both = service(
+        src__small__part="X = 1", other="X = 2", tests__test_a=changes, tests__test_b=reads, tests__test_c=reads
+    )
+    assert ran(runs(both)) == {"test_a", "test_b", "test_c"}
+
+
+def test_what_a_module_adds_to_the_service_is_gone_in_the_next_one_and_compiled_files_stay(runs: Runs) -> None:
+    writes = "from pathlib import Path\ndef test_it(): Path('src/new/deep').mkdir(parents=True)"
+    lists = "from pathlib import Path\ndef test_it(): assert not Path('src/new').exists()\nimport small"
+    kept = """
+        from pathlib import Path
+        def test_it(): assert list(Path("src/small").glob("__pycache__/*.pyc"))
+    """
+    three = service(tests__test_a=writes, tests__test_b=lists, tests__test_c=kept)
+    assert ran(runs(three)) == {"test_a", "test_b", "test_c"}
+
+
+def test_tests_see_no_variable_of_who_runs_them(runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("SERVICE_LOG_LEVEL", "HTTPS_PROXY", "LC_ALL", "EDITOR"):
+        monkeypatch.setenv(name, "mine")
+    for name, value in {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "TZ": "Asia/Tokyo", "LANG": "C"}.items():
+        monkeypatch.setenv(name, value)
+    tests = f"""
+        import os, tempfile, time
+        from pathlib import Path
+        def test_variables():
+            assert "mine" not in os.environ.values()
+            assert (os.environ["LANG"], time.strftime("%Z")) == ("C.UTF-8", "UTC")
+        def test_folders():
+            assert list(Path.home().iterdir()) == []
+            assert tempfile.gettempdir() != {str(tmp_path)!r}
+    """
+    assert ran(runs(service(tests__test_a=tests))) == {"test_a"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of processes that left their session")
+def test_what_a_module_leaves_running_is_ended_with_it(runs: Runs, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    sleeper = f"import os, time; open({str(pids)!r}, 'a').write(f'{{os.getpid()}} '); time.sleep(600)"
+    tests = f"""
+        import subprocess, sys, time
+        from pathlib import Path
+        LEAVE = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+        def test_it():
+            sleeper = {sleeper!r}
+            subprocess.Popen([sys.executable, "-c", sleeper], start_new_session=True)
+            subprocess.run([sys.executable, "-c", LEAVE, sleeper], check=True)
+            pids = Path({str(pids)!r})
+            while not pids.exists() or len(pids.read_text().split()) < 2:
+                time.sleep(0.01)
+    """
+    assert ran(runs(service(pyproject=PYPROJECT.replace('["error"]', "[]"), tests__test_a=tests))) == {"test_a"}
+    assert [is_running(int(pid)) for pid in pids.read_text().split()] == [False, False]
 
 
 def test_a_module_that_hangs_is_ended_at_the_limit_with_all_that_it_started(runs: Runs, tmp_path: Path) -> None:

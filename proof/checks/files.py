@@ -13,7 +13,9 @@ import yaml
 from hooks.diagrams import mermaid_problems
 
 from .markdown import page
+from .never_run import never_run
 from .python_facts import python_facts
+from .shapes import shape_problems
 
 Found = Iterator[tuple[int, str]]
 """Line and sentence."""
@@ -29,6 +31,8 @@ _MACHINE = re.compile(r"(?<![\w.~/-])(/(?:home|Users|tmp|work|workspace)/\w[\w./
 _INSTRUCTION = re.compile(
     r"ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR"
 )
+_TARGETS = re.compile(r"([^\s#:=][^#:=]*):(?![:=])")
+_CONDITION = re.compile(r"(?:ifeq|ifneq|ifdef|ifndef|endif)\b")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*=.*")
 
 
@@ -117,6 +121,7 @@ def _python(path: str, text: str) -> Found:
     facts = python_facts(path, text.encode())
     if facts.error:
         yield facts.error_line, f"is not Python: {facts.error}."
+    yield from never_run(path, text)
 
 
 def _toml(path: str, text: str) -> Found:  # noqa: ARG001 (one signature for every kind)
@@ -158,12 +163,14 @@ class _Yaml(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc
         return mapping
 
 
-def _yaml(path: str, text: str) -> Found:  # noqa: ARG001
+def _yaml(path: str, text: str) -> Found:
     try:
         list(yaml.load_all(text, Loader=_Yaml))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         yield mark.line + 1 if mark else 1, f"is not YAML: {getattr(error, 'problem', None) or error}."
+    else:
+        yield from shape_problems(path, text)
 
 
 def _env(path: str, text: str) -> Found:  # noqa: ARG001
@@ -178,6 +185,26 @@ def _makefile(path: str, text: str) -> Found:  # noqa: ARG001
         if re.match(r" *\t| +\S", line) and not line.startswith("\t") and not continued:
             yield number, "begins with spaces; a recipe begins with a tab."
         continued = line.endswith("\\")
+    yield from _second_recipes(text.splitlines())
+
+
+def _second_recipes(lines: list[str]) -> Found:
+    """Of two recipes for one target make takes the last; branches of a condition may each give one."""
+    first: dict[str, int] = {}
+    targets: list[str] = []
+    depth = rule = 0
+    for number, line in enumerate(lines, start=1):
+        if line.startswith("\t"):
+            for target in targets:
+                if first.setdefault(target, rule) != rule:
+                    yield rule, f"gives {target} a second recipe; the first, in line {first[target]}, is lost."
+            targets = []
+        elif _CONDITION.match(line):
+            depth += 1 if line.startswith("if") else -1
+            targets = []
+        elif line and not line.startswith("#"):
+            found = _TARGETS.match(line)
+            targets, rule = (found[1].split() if found and not depth else []), number
 
 
 def _dockerfile(path: str, text: str) -> Found:  # noqa: ARG001

@@ -10,10 +10,12 @@ from hooks.space import Combination, provided
 
 from ..services import Service
 from .dependencies import dependency_problems
+from .deployment import deployment_problems
 from .files import problems_of_file
 from .records import record_problems
 from .references import reference_problems
 from .repository import Repository
+from .setting_values import value_problems
 from .traces import Traces
 
 _traces: dict[tuple[int, str], tuple[Catalogue, Traces]] = {}
@@ -27,6 +29,8 @@ def problems_of_service(service: Service, catalogue: Catalogue) -> list[str]:
         *record_problems(repository, catalogue),
         *dependency_problems(repository),
         *reference_problems(repository),
+        *value_problems(repository),
+        *deployment_problems(repository),
         *traces_of(catalogue, repository.package).problems(repository, provided(catalogue, service.chosen)),
     ]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -59,18 +60,24 @@ def pins(lock: str) -> dict[str, list[tuple[Version, frozenset[str], Marker | No
 
 
 def unmet(wanted: Iterable[str], lock: str) -> list[str]:
-    """The requirements that the lock does not hold for some Python or system that they are meant for."""
+    """The requirements that the lock does not hold, on this system, for one of PYTHONS that they are meant for."""
     locked = pins(lock)
-    return [text for text in wanted if not _is_met(Requirement(text), locked)]
+    versions = SpecifierSet(PYTHONS).filter(f"3.{minor}" for minor in range(100))
+    pythons = [{"python_version": version, "python_full_version": f"{version}.0"} for version in versions]
+    return [text for text in wanted if not all(_is_met(Requirement(text), locked, one) for one in pythons)]
 
 
-def _is_met(requirement: Requirement, locked: dict[str, list[tuple[Version, frozenset[str], Marker | None]]]) -> bool:
-    if requirement.marker and not requirement.marker.evaluate():
+def _is_met(
+    requirement: Requirement,
+    locked: dict[str, list[tuple[Version, frozenset[str], Marker | None]]],
+    python: dict[str, str],
+) -> bool:
+    if requirement.marker and not requirement.marker.evaluate(python):
         return True
     rows = [
         (version, extras)
         for version, extras, marker in locked.get(canonicalize_name(requirement.name), [])
-        if marker is None or marker.evaluate()
+        if marker is None or marker.evaluate(python)
     ]
     return any(version in requirement.specifier and requirement.extras <= extras for version, extras in rows)
 

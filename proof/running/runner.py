@@ -89,8 +89,10 @@ def run_tests(
 
 
 def base() -> str:
-    """What every result depends on: the libraries, the Python and the machinery that runs and records."""
+    """What every result depends on: the libraries, the Python, variables and the machinery that runs and records."""
     texts = [environment.LOCK.read_bytes(), sys.version.encode(), platform.platform().encode()]
+    # Of the PATH counts what is looked for on it, which is recorded.
+    texts += [repr(sorted(variables(Path(), path="").items())).encode()]
     texts += [Path(__file__).with_name(name).read_bytes() for name in MACHINERY]
     return digest(b"\0".join(texts))
 

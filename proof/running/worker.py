@@ -4,6 +4,7 @@ The environment's Python runs it: `python -P worker.py LIBRARY...`; one JSON obj
 Importing is all that happens before a fork; threads are started in the child, by the first use.
 """
 
+import ctypes
 import gc
 import json
 import os
@@ -32,6 +33,7 @@ del sys.path[0]
 
 TAIL = 8000
 POLL_S = 0.01
+PR_SET_CHILD_SUBREAPER = 36
 PROBE = "--probe"
 """Only tell which imports start threads."""
 
@@ -50,6 +52,9 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()
+    if sys.platform == "linux":
+        # Processes that a test leaves behind become children of this one, in whatever session they are.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for line in sys.stdin:
         _say(answers, run(json.loads(line), plugins))
 
@@ -85,9 +90,13 @@ def _import(name: str) -> None:
 
 
 def run(job: dict[str, Any], plugins: list[object]) -> dict[str, Any]:
-    """Run one test module in a child of its own, and end all that it leaves behind."""
+    """Run one test module in a child of its own, and end all that it leaves behind.
+
+    Where there is no Linux, processes that began a session of their own stay.
+    """
     scratch = Path(job["scratch"])
     started = time.perf_counter()
+    others = _children()
     child = os.fork()
     if not child:
         _child(job, plugins)
@@ -96,6 +105,7 @@ def run(job: dict[str, Any], plugins: list[object]) -> dict[str, Any]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
+        _end(others)
     output = (scratch / "output").read_text(errors="replace") if (scratch / "output").exists() else ""
     result = {"passed": 0, "failed": 1, "skipped": [], "seconds": round(time.perf_counter() - started, 3)}
     complete = not hung and (scratch / "result").exists()
@@ -119,6 +129,27 @@ def _wait(child: int, limit_s: float) -> tuple[int, bool]:
         time.sleep(POLL_S)
     os.killpg(child, signal.SIGKILL)
     return os.waitpid(child, 0)[1], True
+
+
+def _children() -> set[int]:
+    """Processes whose parent is this one; none where the system does not tell."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # It may have gone meanwhile; the name, in parentheses, may hold anything.
+        with suppress(OSError):
+            if int(stat.read_text(errors="replace").rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(stat.parent.name))
+    return found
+
+
+def _end(others: set[int]) -> None:
+    """End every child but the others; the children of those that end become ours, and are next."""
+    while left := _children() - others:
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 def _child(job: dict[str, Any], plugins: list[object]) -> None:

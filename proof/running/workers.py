@@ -8,10 +8,17 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any, Self
 
 from proof.running.tree import Tree
 from proof.services import Service
+
+CACHE = "__pycache__"
+PASSED = ("LD_LIBRARY_PATH",)
+"""Variables of this process that a Python of the environment may need to start."""
+State = dict[Path, tuple[int, ...]]
+"""By path, what the file system tells of it."""
 
 
 class WorkerError(Exception):
@@ -39,11 +46,14 @@ class Worker:
         self._common = common
         self._path = path
         self._written: tuple[int, Path] | None = None
+        self._state: State = {}
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         self._scratch = Path(tempfile.mkdtemp(prefix="proof-")).resolve()
         self._log = self._scratch / "worker.log"
+        for name in ("home", "temporary"):
+            (self._scratch / name).mkdir()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +79,11 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=variables(self._folder, self._path)
-                | {"HYPOTHESIS_STORAGE_DIRECTORY": str(self._scratch / "hypothesis")},
+                | {
+                    "HOME": str(self._scratch / "home"),
+                    "TMPDIR": str(self._scratch / "temporary"),
+                    "HYPOTHESIS_STORAGE_DIRECTORY": str(self._scratch / "hypothesis"),
+                },
                 text=True,
                 # Ctrl-C is for the runner alone, which then ends its workers.
                 start_new_session=True,
@@ -80,14 +94,18 @@ class Worker:
         return self._process
 
     def run(self, number: int, service: Service, tree: Tree, module: str) -> dict[str, Any]:
-        """Run one module; the service is written when it is not the one that was written last."""
-        if self._written is None or self._written[0] != number:
+        """Run one module; the service is written when it is not the one that was written last, as it was written.
+
+        What another module left in it would be read and not be known: results stand for the service's own files.
+        """
+        if self._written is None or self._written[0] != number or _state(self._written[1]) != self._state:
             self._forget()
             # Two runs at once share what they find, and nothing else.
             place = self._folder / "services" / f"{tree.name}-{os.getpid()}-{self._number}"
             shutil.rmtree(place, ignore_errors=True)
             service.write(place / "flight-delays")
             self._written = (number, place)
+            self._state = _state(place)
         scratch = self._scratch / "run"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
@@ -123,12 +141,28 @@ class Worker:
             self._written = None
 
 
+def _state(folder: Path) -> State:
+    """What tells that something below a folder was changed, added or removed; what Python compiled is left out.
+
+    The time of the last change of a file cannot be set back, as that of its content can.
+    """
+    state: State = {}
+    for path in folder.rglob("*"):
+        if path.name != CACHE and (path.parent.name != CACHE or path.suffix != ".pyc"):
+            found = path.lstat()
+            # A folder changes with the caches in it.
+            times = () if S_ISDIR(found.st_mode) else (found.st_ino, found.st_size, found.st_ctime_ns)
+            state[path] = (found.st_mode, *times)
+    return state
+
+
 def variables(folder: Path, path: str) -> dict[str, str]:
-    """This process's variables without what steers another Python, pytest or git."""
-    ours = ("COVERAGE", "COV_", "GIT_", "PROOF_", "PYTEST", "PYTHON", "VIRTUAL_ENV")
+    """All the variables that a worker has: the same everywhere, but for where programs and libraries are."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+        **{name: os.environ[name] for name in PASSED if name in os.environ},
         "PATH": path,
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
         # Read at import, and importing happens before any conftest.py sets it.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
