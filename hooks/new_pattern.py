@@ -92,9 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RefusedError, NoCatalogueError) as refused:
         print(refused, file=sys.stderr)
         return 2
-    print(
-        f"{folder.relative_to(root)} is started. Fill in its blanks, which `make check` names, then add files/ and slots/."
-    )
+    print(f"{folder.relative_to(root)} is started: fill in what `make check` names, add files/ and slots/.")
     return 0
 
 

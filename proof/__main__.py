@@ -15,7 +15,7 @@ from .template import copy_template
 
 
 def main() -> int:
-    """Run the stages, print what each found, and write the page when all passed."""
+    """Run the stages, print what each found, and write the page anew after each that passed."""
     # What stages start (uv, ruff) stands beside this Python.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
@@ -47,9 +47,9 @@ def main() -> int:
         print("\n".join(f"  {fact}" for fact in stage.facts))
         print(f"  {'passed before, in' if reused else 'took'} {stage.seconds:.0f} s", file=sys.stderr)
         done.append(stage)
-    if not options.only:
-        page.write(done, key)
-        print(f"Everything passed; {page.PATH.name} is written.")
+        if not options.only:
+            page.write(done, key)
+    print("Everything passed." if not options.only else "Passed.")
     return 0
 
 

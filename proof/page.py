@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from .mutations import MUTATIONS
-from .stages import Stage
+from .stages import STAGES, Stage
 from .template import ROOT
 
 PATH = ROOT / "docs" / "proof.md"
@@ -20,7 +20,7 @@ Written by `make prove`: do not edit. Each part is told in [the guide to the pro
 
 
 def write(stages: Sequence[Stage], key: str) -> None:
-    """Write the page about stages that all passed."""
+    """Write the page about stages that passed; it names those that are still to be run."""
     total = sum(stage.seconds for stage in stages)
     lines = [
         f"- Revision: {_commit()}, content `{key}`; {time.strftime('%Y-%m-%d', time.gmtime())}",
@@ -32,6 +32,8 @@ def write(stages: Sequence[Stage], key: str) -> None:
         *(f"| [{stage.name}](#{_anchor(stage.name)}) | {stage.seconds:.0f} |" for stage in stages),
         "",
     ]
+    if missing := STAGES.keys() - {stage.name for stage in stages}:
+        lines += [f"Not run for this revision: {', '.join(name for name in STAGES if name in missing)}.", ""]
     for stage in stages:
         lines += [f"## {stage.name}", ""]
         lines += [f"\n{fact}" if fact.startswith("|") else f"- {fact}" for fact in stage.facts]

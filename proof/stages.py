@@ -35,14 +35,14 @@ EXCUSED = re.compile(r"not installed|is missing|are missing")
 NAMED = {
     "Diagrams": ("test_diagrams.py",),
     "Refusals": ("test_refusals.py",),
-    "Updates": ("test_update.py", "test_update_report.py", "test_update_properties.py"),
-    "Real history": ("test_history.py",),
     "A service lived in": ("test_service.py",),
     "The proof proves": ("test_mutations.py",),
+    "Real history": ("test_history.py",),
+    "Updates": ("test_update.py", "test_update_report.py", "test_update_properties.py"),
 }
 # tests/test_proof.py is the everyday form of the stages before these.
 REST = {path.name for path in (ROOT / "tests").glob("test_*.py")}.difference(("test_proof.py",), *NAMED.values())
-SUITES = {**NAMED, "Everything else": tuple(sorted(REST))}
+SUITES = {"Everything else": tuple(sorted(REST)), **NAMED}
 
 
 @dataclass
@@ -165,7 +165,7 @@ def suite(name: str) -> Callable[[], Stage]:
     def run_suite() -> Stage:
         report = FOLDER / "suite.xml"
         files = [f"tests/{file}" for file in SUITES[name]]
-        command = [sys.executable, "-m", "pytest", "--quiet", f"--junit-xml={report}", *files]
+        command = [sys.executable, "-m", "pytest", "--quiet", "--dist=worksteal", f"--junit-xml={report}", *files]
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PROVE": "1"}, check=False)
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - pytest just wrote it
         failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]

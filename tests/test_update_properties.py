@@ -26,7 +26,7 @@ from hooks.space import Combination, answers, space
 
 # An example takes seconds: it is not shrunk, and the everyday ones are always the same.
 EXAMPLES = settings(
-    max_examples=20 if PROVE else 2,
+    max_examples=12 if PROVE else 2,
     derandomize=not PROVE,
     database=None,
     deadline=None,

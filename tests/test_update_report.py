@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from conftest import commit_all, contents, copier, run, thorough
+from conftest import commit_all, contents, copier, give, run, thorough
 from small_template import clone, follow, new_service, small_template, unmerged
 from template_changes import (
     add_a_file,
     add_an_example,
     folder_of,
+    list_files,
     move_a_file,
     remove_a_file,
     rename_patterns,
@@ -317,11 +318,116 @@ def test_changes_that_are_not_committed_are_refused(place: Place, path: str) -> 
 NOT_UPDATED = "Not updated, for the reason above. Nothing here has changed."
 
 
+def source_is(place: Place, source: str) -> None:
+    answers = place.service / ".copier-answers.yml"
+    lines = [line for line in answers.read_text().splitlines(True) if not line.startswith("_src_path: ")]
+    answers.write_text("".join([*lines, f"_src_path: {source}\n"]))
+    commit_all(place.service)
+
+
 def test_a_template_that_is_gone_is_refused(place: Place) -> None:
     place.template.rename(place.template.parent / "elsewhere")
-    *_, reason, last = refused(place)
-    assert reason.endswith("Local template must be a directory.")
+    [line] = refused(place)
+    assert line.startswith(f"The template is not at '{place.template}': set _src_path in .copier-answers.yml")
+
+
+def test_a_template_that_was_given_by_a_relative_path_is_refused(place: Place) -> None:
+    source_is(place, f"../{place.template.name}")
+    [line] = refused(place)
+    assert line.startswith(f"The template is not at '../{place.template.name}': set _src_path")
+    assert "absolute path of a clone" in line
+
+
+def test_a_template_that_git_cannot_clone_is_refused_without_a_traceback(place: Place) -> None:
+    source_is(place, f"git+file://{place.template}/nowhere")
+    said = "\n".join(refused(place))
+    assert "Traceback" not in said
+    assert "nowhere' does not" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--conflict", "none"), "Error: Argument of conflict expected to be {rej, inline}, not 'none':"),
+        (("--data", "serving"), "ValueError: not enough values to unpack (expected 2, got 1)"),
+    ],
+)
+def test_wrong_options_are_refused_without_help_or_traceback(
+    place: Place, options: tuple[str, ...], reason: str
+) -> None:
+    assert refused(place, *options) == [reason, NOT_UPDATED]
+
+
+@pytest.mark.parametrize("option", ["--help", "--version", "--pretend"])
+def test_options_without_an_update_are_refused(place: Place, option: str) -> None:
+    assert refused(place, option) == [f"With {option} Copier updates nothing; leave it out. Nothing here has changed."]
+
+
+def test_another_repository_is_not_updated(place: Place, tmp_path: Path) -> None:
+    other = clone(place.service, tmp_path / "other")
+    follow(other, place.template)
+    before = contents(other)
+    revise_a_file(place.template)
+    place.release()
+    reason, last = refused(place, str(other))
+    assert reason == f"Error: Expected at most 1 positional argument, got ['.', '{other}']"
     assert last == NOT_UPDATED
+    assert contents(other) == before
+
+
+def test_what_git_refuses_is_no_deletion(place: Place) -> None:
+    """With a file that git may not add, its index is empty: as if everything were deleted."""
+    place.write("notes.md", "A line of the team.\r\n")
+    run("git", "config", "core.autocrlf", "false", cwd=place.service)
+    commit_all(place.service, "Our work")
+    run("git", "config", "core.autocrlf", "input", cwd=place.service)
+    run("git", "config", "core.safecrlf", "true", cwd=place.service)
+    revise_a_file(place.template)
+    place.release()
+    before = contents(place.service)
+    line = refused(place)[-1]
+    assert line.startswith("Not updated: `git add` says 'fatal: CRLF would be replaced by LF in notes.md'.")
+    assert place.is_left_alone(before)
+
+
+def test_a_copy_that_git_cannot_make_is_refused(place: Place) -> None:
+    (place.service / ".git/worktrees").write_text("No folder.\n")
+    [line] = refused(place)
+    assert line.startswith("Not updated: `git worktree` says 'fatal: ")
+
+
+@pytest.mark.parametrize(
+    ("ignored", "obstacle"),
+    [("docs/added.md/a file.txt", "docs/added.md"), ("docs", "docs")],
+    ids=["a folder for a file", "a file for a folder"],
+)
+def test_what_git_ignores_and_stands_in_the_way_is_refused(place: Place, ignored: str, obstacle: str) -> None:
+    run("git", "rm", "-r", "--quiet", "docs", cwd=place.service)
+    commit_all(place.service, "Without pages")
+    (place.service / ".git/info/exclude").write_text("docs\n")
+    place.write(ignored, "A file of the team that git ignores.\n")
+    for change in (add_a_file, revise_a_file):
+        change(place.template)
+    place.release()
+    before = contents(place.service)
+    assert refused(place)[-1] == f"{obstacle} is in the way; move it. Nothing here has changed."
+    assert place.is_left_alone(before)
+
+
+@thorough
+def test_a_file_that_becomes_a_folder_is_refused(place: Place) -> None:
+    """Copier cannot make room for it, nor for a folder that becomes a file."""
+    system = folder_of(place.template, "ML-MON-901")
+    metrics = system / "files/src/__package__/metrics.py"
+    metrics.unlink()
+    give(system, "files/src/__package__/metrics.py/one.txt", "One.\n")
+    list_files(system)
+    place.release()
+    before = contents(place.service)
+    reason, last = refused(place)[-2:]
+    assert reason.startswith("NotADirectoryError")
+    assert last == NOT_UPDATED
+    assert place.is_left_alone(before)
 
 
 def test_a_service_of_a_plain_folder_is_refused(place: Place) -> None:
@@ -362,7 +468,13 @@ def test_an_update_that_is_interrupted_leaves_nothing_behind(place: Place) -> No
     revise_a_file(place.template)
     place.release()
     before = contents(place.service)
-    process = subprocess.Popen([sys.executable, SCRIPT], cwd=place.service, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT],
+        cwd=place.service,
+        start_new_session=True,
+        # A shell that started the tests in the background has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 60
     while len(run("git", "worktree", "list", cwd=place.service).stdout.splitlines()) == 1:
         assert time.monotonic() < deadline

@@ -14,6 +14,7 @@ result is kept in kept-by-update/. Exits with 0 when updated, 1 when conflicts a
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,32 +29,51 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWERS = ".copier-answers.yml"
+WITHOUT_UPDATE = {"-h", "--help", "--help-all", "-v", "--version", "-n", "--pretend"}
 
 
 def main() -> int:
     """Update, report, and give the exit status."""
-    head = git("rev-parse", "--short", "HEAD").strip()
+    if idle := WITHOUT_UPDATE.intersection(sys.argv[1:]):
+        refuse(f"With {min(idle)} Copier updates nothing; leave it out. Nothing here has changed.")
+    head = git("rev-parse", "--short", "HEAD", check=False).strip()
     if not head:
         refuse("This is no git repository with a commit; an update merges with what git knows.")
     if git("status", "--porcelain", "--untracked-files=all", "--", "."):
         refuse("There are changes that are not committed; commit or stash them first.")
+    check_source()
     kept = Path("kept-by-update", f"{time.strftime('%Y-%m-%d')}-{head}")
     with TemporaryDirectory() as scratch:
         made, top = Path(scratch, "made", ROOT.name), Path(scratch, "after", ROOT.name)
-        git("worktree", "add", "--detach", "--quiet", str(top), "HEAD")
         try:
+            git("worktree", "add", "--detach", "--quiet", str(top), "HEAD")
             after = top / git("rev-parse", "--show-prefix").strip()
             unasked = "--skip-answered" if sys.stdin.isatty() else "--defaults"
-            copier(after, "update", unasked, *sys.argv[1:])
+            # With the folder named, Copier refuses that of another repository.
+            copier(after, "update", ".", unasked, *sys.argv[1:])
             copy(ANSWERS, ROOT, made)
             copier(made, "recopy", "--vcs-ref=:current:", "--defaults", "--overwrite", "--quiet")
             update = compare(made, after, Path(scratch, "index"))
             lines = list(report(update, kept))
             bring_home(update, kept)
         finally:
-            git("worktree", "remove", "--force", str(top))
+            if top.exists():
+                git("worktree", "remove", "--force", str(top), check=False)
     sys.stdout.write("\n".join(["", *lines, ""]))
     return 1 if update.conflicts else 0
+
+
+def check_source() -> None:
+    """Refuse a template that cannot be found from the copy."""
+    answers = content(ROOT / ANSWERS) or b""
+    for source in re.findall(r"^_src_path: *['\"]?(.*?)['\"]?$", answers.decode(), re.MULTILINE):
+        path = Path(source).expanduser()
+        # What has a colon is a URL, or a path with a drive.
+        if ":" not in source and not (path.is_absolute() and path.exists()):
+            refuse(
+                f"The template is not at '{source}': set _src_path in {ANSWERS} to its URL or to "
+                "the absolute path of a clone, and commit that."
+            )
 
 
 @dataclass
@@ -76,11 +96,10 @@ def compare(made: Path, after: Path, index: Path) -> Update:
     unmerged = git("ls-files", "--unmerged", "--full-name", "-z", folder=after)
     conflicts = {row.partition("\t")[2] for row in unmerged.split("\0") if row}
     # An index of its own: git compares all files, and the conflicts stay on record.
-    environment = {"GIT_INDEX_FILE": str(index)}
-    git("add", "--all", "--force", ".", folder=after, **environment)
+    git("add", "--all", "--force", ".", folder=after, index=index)
     diff = ("diff", "--cached", "--name-status", "-z", "--relative", "HEAD")
-    rows = git(*diff, "--no-renames", folder=after, **environment).split("\0")
-    moves = git(*diff, "--find-renames", "--diff-filter=R", folder=after, **environment).split("\0")
+    rows = git(*diff, "--no-renames", folder=after, index=index).split("\0")
+    moves = git(*diff, "--find-renames", "--diff-filter=R", folder=after, index=index).split("\0")
     changed, lost = dict(zip(rows[1::2], rows[::2], strict=False)), []
     for path in list(changed):
         here, base, result = (content(folder / path) for folder in (ROOT, made, after))
@@ -98,6 +117,10 @@ def compare(made: Path, after: Path, index: Path) -> Update:
 
 def bring_home(update: Update, kept: Path) -> None:
     """Keep what would be lost, then make the repository what the copy is."""
+    if obstacle := in_the_way(update, kept):
+        refuse(f"{obstacle.relative_to(ROOT)} is in the way; move it. Nothing here has changed.")
+    resolved = "".join(f"0 {'0' * 40}\t{path}\0" for path in update.conflicts)
+    git("update-index", "-z", "--index-info", text=resolved + update.unmerged)
     for path in update.lost:
         copy(path, ROOT, ROOT / kept)
     for path in update.changed:
@@ -106,8 +129,18 @@ def bring_home(update: Update, kept: Path) -> None:
             copy(path, update.after, ROOT)
         with suppress(OSError):
             os.removedirs((ROOT / path).parent)
-    resolved = "".join(f"0 {'0' * 40}\t{path}\0" for path in update.conflicts)
-    git("update-index", "-z", "--index-info", text=resolved + update.unmerged)
+
+
+def in_the_way(update: Update, kept: Path) -> Path | None:
+    """A folder where a file is to be written, or a file or a link where a folder is."""
+    written = [ROOT / path for path in update.changed]
+    for path in (*written, *(ROOT / kept / path for path in update.lost)):
+        if path.is_dir() and not path.is_symlink():
+            return path
+        for folder in path.parents:
+            if ROOT in folder.parents and (folder.is_symlink() or folder.is_file()):
+                return folder
+    return None
 
 
 def report(update: Update, kept: Path) -> Iterator[str]:
@@ -180,29 +213,47 @@ def copy(path: str, source: Path, target: Path) -> None:
     shutil.copy2(source / path, target / path, follow_symlinks=False)
 
 
-def git(*arguments: str, folder: Path = ROOT, text: str = "", **environment: str) -> str:
-    """What git prints; nothing when it refuses."""
-    return subprocess.run(  # noqa: S603 - no shell
+def git(
+    *arguments: str,
+    folder: Path = ROOT,
+    text: str = "",
+    check: bool = True,
+    index: Path | None = None,
+) -> str:
+    """What git prints; the end when it refuses, unless that is an answer, too."""
+    done = subprocess.run(  # noqa: S603 - no shell
         ["git", *arguments],  # noqa: S607 - whichever is on the PATH
         cwd=folder,
-        env=os.environ | environment,
+        env=os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {}),
         input=text,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if check else None,
         encoding="utf-8",
         errors="surrogateescape",
         check=False,
-    ).stdout
+    )
+    if check and done.returncode:
+        reason = done.stderr.strip().rpartition("\n")[2]
+        refuse(f"Not updated: `git {arguments[0]}` says '{reason}'. Nothing here has changed.")
+    return done.stdout
 
 
 def copier(folder: Path, *arguments: str) -> None:
-    """Run Copier in a folder; what it asks and says is for the user."""
+    """Run Copier in a folder; what it asks and says is for the user, its tracebacks are not."""
     command = [sys.executable, "-m", "copier", *arguments]
+    shown = None if sys.stdin.isatty() else subprocess.PIPE
     try:
-        failed = subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603 - no shell
-    except (KeyboardInterrupt, FileNotFoundError):
-        failed = 1
-    if failed:
-        refuse("Not updated, for the reason above. Nothing here has changed.")
+        done = subprocess.run(  # noqa: S603 - no shell
+            command, cwd=folder, stdout=shown, stderr=subprocess.PIPE, text=True, check=False
+        )
+    except (KeyboardInterrupt, FileNotFoundError) as error:
+        refuse(f"Not updated: {str(error) or 'interrupted'}. Nothing here has changed.")
+    if done.returncode:
+        said = re.split(r"^Traceback .*\n(?:  .*\n)+", done.stderr, flags=re.MULTILINE)[-1].strip()
+        # Of a wrong option, Copier tells in the line above its help.
+        reason = said or (done.stdout or "").partition("\n")[0] or "Copier failed."
+        refuse(f"{reason}\nNot updated, for the reason above. Nothing here has changed.")
+    sys.stderr.write(done.stderr)
 
 
 def refuse(reason: str) -> NoReturn:
