@@ -20,9 +20,7 @@ def main() -> int:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="run stages again that passed for this revision")
-    parser.add_argument(
-        "--only", choices=stages.STAGES, action="append", help="a stage to run; the page stays as it is"
-    )
+    parser.add_argument("--only", choices=stages.STAGES, action="append", help="a stage to run")
     options = parser.parse_args()
     stages.FOLDER.mkdir(parents=True, exist_ok=True)
     alone = (stages.FOLDER / "prove-lock").open("w")
@@ -35,7 +33,6 @@ def main() -> int:
         # A pattern whose manifest cannot be read would be missing from the space without a word.
         return report(found, stages.TEMPLATE)
     key = stages.revision()
-    done = []
     for number, name in enumerate(stages.STAGES, start=1):
         if options.only and name not in options.only:
             continue
@@ -46,9 +43,7 @@ def main() -> int:
             return 1
         print("\n".join(f"  {fact}" for fact in stage.facts))
         print(f"  {'passed before, in' if reused else 'took'} {stage.seconds:.0f} s", file=sys.stderr)
-        done.append(stage)
-        if not options.only:
-            page.write(done, key)
+        page.write(stages.passed(key), key)
     print("Everything passed." if not options.only else "Passed.")
     return 0
 

@@ -54,4 +54,5 @@ def _commit() -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
-    return f"`{git('rev-parse', '--short', 'HEAD')}`{' with changes' if git('status', '--porcelain') else ''}"
+    changed = git("status", "--porcelain", "--", ".", ":!docs/proof.md")
+    return f"`{git('rev-parse', '--short', 'HEAD')}`{' with changes' if changed else ''}"

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 from hooks.space import space
 
@@ -67,9 +68,19 @@ def revision() -> str:
     return digest.hexdigest()[:16]
 
 
+def passed(key: str) -> list[Stage]:
+    """The stages that passed for a revision, in their order."""
+    memories = [_memory(name, key) for name in STAGES]
+    return [Stage(**json.loads(memory.read_text())) for memory in memories if memory.is_file()]
+
+
+def _memory(name: str, key: str) -> Path:
+    return FOLDER / "stages" / key / f"{name.replace(' ', '-').lower()}.json"
+
+
 def run(name: str, key: str, *, fresh: bool = False) -> tuple[Stage, bool]:
     """One stage, and whether an earlier run of the same revision had passed it already."""
-    memory = FOLDER / "stages" / key / f"{name.replace(' ', '-').lower()}.json"
+    memory = _memory(name, key)
     if memory.is_file() and not fresh:
         return Stage(**json.loads(memory.read_text())), True
     begun = time.monotonic()
