@@ -69,4 +69,4 @@ lock: setup ## resolve the development environment and the environment of the pr
 
 .PHONY: clean
 clean: ## remove everything that the commands here made
-	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proof.checks.linting import covering, layers, lint, ruff_problems
+from proof.checks.linting import layers, lint, ruff_problems, services_to_type
 from proof.services import Service
 
 PYTHON = Path(sys.executable)
@@ -84,8 +84,8 @@ def test_settings_of_the_linter_keep_services_apart() -> None:
 def test_services_are_typed_until_every_file_was() -> None:
     first, second = {**GOOD, "src/small/a.py": "A = 1\n"}, {**GOOD, "src/small/b.py": "B = 1\n"}
     services = [small("one", first), small("two", second), small("both", {**first, **second}), small("again", first)]
-    assert [service.chosen["serving"] for service in covering(services, exactly=False)] == [("both",)]
-    assert [service.chosen["serving"] for service in covering(services, exactly=True)] == [
+    assert [service.chosen["serving"] for service in services_to_type(services, exactly=False)] == [("both",)]
+    assert [service.chosen["serving"] for service in services_to_type(services, exactly=True)] == [
         ("one",),
         ("two",),
         ("both",),

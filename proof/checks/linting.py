@@ -119,7 +119,7 @@ def _ruff_lines(done: subprocess.CompletedProcess[str], found: list[_Layer], com
 # --- Types
 
 
-def covering(services: Sequence[Service], *, exactly: bool) -> list[Service]:
+def services_to_type(services: Sequence[Service], *, exactly: bool) -> list[Service]:
     """Services that hold every distinct Python file; with `exactly`, every distinct set of Python files."""
     sets: dict[frozenset[Content], Service] = {}
     for service in services:
@@ -138,7 +138,7 @@ def covering(services: Sequence[Service], *, exactly: bool) -> list[Service]:
 def typing_problems(services: Sequence[Service], folder: Path, python: Path, *, exactly: bool) -> Iterator[str]:
     """What `mypy` says of the services that cover them all, as `make check` runs it in a service."""
     place = folder / "service"
-    for service in tqdm(covering(services, exactly=exactly), desc="types", unit="service", disable=None):
+    for service in tqdm(services_to_type(services, exactly=exactly), desc="types", unit="service", disable=None):
         _become(place, {path: content for path, content in service.files.items() if path.endswith((".py", PROJECT))})
         command = [str(python), "-m", "mypy", "--cache-dir", str(folder.resolve() / "cache"), "--no-error-summary"]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
