@@ -45,6 +45,23 @@ benchmark: setup ## measure the demo's service beside a baseline and an echo (tw
 benchmark-growth: setup ## measure how copy and update grow with the catalogue (minutes)
 	$(BIN)/python benchmarks/growth.py
 
+# A trained service of a golden path below build/benchmarks/, from the last commit.
+define trained
+rm -rf build/benchmarks/$(1)
+$(BIN)/copier copy --quiet --defaults --vcs-ref HEAD --data golden_path=$(1) --data project_name=flight-delays . build/benchmarks/$(1)
+PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --no-print-directory -C build/benchmarks/$(1) train
+endef
+
+.PHONY: benchmark-batch
+benchmark-batch: setup ## measure batch scoring: speed beside the model alone, memory, kill -9 (minutes)
+	$(call trained,nightly)
+	$(BIN)/python benchmarks/batch.py build/benchmarks/nightly
+
+.PHONY: benchmark-streaming
+benchmark-streaming: setup ## measure streaming on each broker that is installed here (minutes)
+	$(call trained,event_driven)
+	$(BIN)/python benchmarks/streaming.py build/benchmarks/event_driven
+
 .PHONY: prove
 prove: setup ## the full proof: every combination, with all tests; writes docs/proof.md and goes on where it stopped
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m proof

@@ -53,6 +53,23 @@ _RESERVED = frozenset({"end", "graph", "flowchart", "subgraph", "class", "style"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
+_CONDITION = re.compile(r"\s*\{%-?\s*(if|else|endif)\b[^%]*%\}\s*")
+
+
+def variants(text: str) -> list[str]:
+    """What a diagram may become: with the lines of each `if`, and with those of each `else`; numbers stay."""
+    both: list[list[str]] = [[], []]
+    branch = ""
+    for line in text.splitlines():
+        condition = _CONDITION.fullmatch(line)
+        if condition:
+            branch = "" if condition[1] == "endif" else condition[1]
+        for lines, other in zip(both, ("else", "if"), strict=True):
+            lines.append("" if condition or branch == other else line)
+    texts = ["\n".join(lines) + "\n" for lines in both]
+    return texts if texts[0] != texts[1] else texts[:1]
+
+
 def mermaid_problems(text: str) -> Iterator[Problem]:
     """What is wrong in a Mermaid diagram that begins with its type."""
     rows = list(_mermaid_rows(text))

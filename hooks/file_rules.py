@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, TemplateSyntaxError, meta, nodes
 
 from .catalogue import PACKAGE, Catalogue, PatternFolder
-from .diagrams import flowchart_lines_problems, mermaid_problems, plantuml_problems
+from .diagrams import flowchart_lines_problems, mermaid_problems, plantuml_problems, variants
 from .findings import Finding, did_you_mean, listed
 from .manifest import Manifest
 from .page_rules import check_page
@@ -48,8 +48,9 @@ def check_files(catalogue: Catalogue, folder: PatternFolder) -> Iterator[Finding
         yield from check_page(folder, manifest, texts[page])
         yield from _jinja(catalogue, page, texts[page])
     if mermaid in texts:
-        yield from _no_jinja(mermaid, texts[mermaid], "a diagram; choose another shape")
-        yield from (Finding(mermaid, row.line, "diagram", row.message) for row in mermaid_problems(texts[mermaid]))
+        for text in variants(texts[mermaid]):
+            yield from _no_jinja(mermaid, text, "a diagram, but for lines of if, else and endif; choose another shape")
+            yield from (Finding(mermaid, row.line, "diagram", row.message) for row in mermaid_problems(text))
     if plantuml in texts:
         yield from (Finding(plantuml, row.line, "diagram", row.message) for row in plantuml_problems(texts[plantuml]))
     yield from _alerts_have_runbooks(folder, texts)
@@ -136,8 +137,9 @@ def _one_slot(catalogue: Catalogue, path: Path, name: str, text: str) -> Iterato
         yield Finding(path, 1, "slot", f"{name} is no slot; {did_you_mean(name, catalogue.slots)}")
     yield from _jinja(catalogue, path, text)
     if name == "README.diagram":
-        for row in flowchart_lines_problems(text):
-            yield Finding(path, row.line, "diagram", row.message)
+        for variant in variants(text):
+            for row in flowchart_lines_problems(variant):
+                yield Finding(path, row.line, "diagram", row.message)
 
 
 def _no_jinja(path: Path, text: str, what: str) -> Iterator[Finding]:

@@ -92,6 +92,16 @@ class Dependencies(_Model):
     )
     train: list[Dependency] = Field(default=[], description="requirements of training, each a name and its range")
     dev: list[Dependency] = Field(default=[], description="requirements of tests and lint, each a name and its range")
+    optional: dict[Slug, list[Dependency]] = Field(
+        default={},
+        description="extras that a setting may ask for: a name, and the requirements; tests have them all",
+    )
+
+    @property
+    def every(self) -> list[str]:
+        """The requirements of all groups."""
+        extras = [text for rows in self.optional.values() for text in rows]
+        return [*self.runtime, *self.train, *self.dev, *extras]
 
     @model_validator(mode="after")
     def _once_each(self) -> Self:
@@ -218,7 +228,7 @@ class Manifest(_Model):
     context: Text = Field(description="one or two sentences: which force leads here")
     consequences: Consequences = Field(description="a mapping of gains and costs")
     revisit_when: Text = Field(description="one sentence: what should reopen the decision")
-    dependencies: Dependencies = Field(default=Dependencies(), description="a mapping of runtime, train and dev")
+    dependencies: Dependencies = Field(default=Dependencies(), description="a mapping of groups")
     unimported: dict[str, Line] = Field(
         default={},
         description="those of its own dependencies that no code imports and no command calls, each with the reason",
@@ -242,8 +252,7 @@ class Manifest(_Model):
 
     @model_validator(mode="after")
     def _unimported_is_declared(self) -> Self:
-        groups = self.dependencies
-        names = {Requirement(text).name.lower() for text in (*groups.runtime, *groups.train, *groups.dev)}
+        names = {Requirement(text).name.lower() for text in self.dependencies.every}
         for name in self.unimported:
             if name not in names:
                 raise problem(f"{name!r} is no dependency of this pattern; possible: {listed(names)}", "unimported")

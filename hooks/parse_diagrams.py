@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .catalogue import FRAGMENTS
 from .check_patterns import find_root
+from .diagrams import variants
 from .findings import Finding, report
 
 PARSERS = Path(__file__).parent / "diagram_parsers"
@@ -53,8 +54,9 @@ def parse_all(root: Path, parsers: Path) -> Iterator[Finding]:
     yield from _plantuml(sorted(fragments.glob("*/*/pattern.puml")), parsers)
 
 
-def _mermaid(paths: list[Path], header: str, parsers: Path) -> Iterator[Finding]:
-    texts = [header + path.read_text(encoding="utf-8") for path in paths]
+def _mermaid(files: list[Path], header: str, parsers: Path) -> Iterator[Finding]:
+    rows = [(path, header + text) for path in files for text in variants(path.read_text(encoding="utf-8"))]
+    paths, texts = [path for path, _ in rows], [text for _, text in rows]
     answer = subprocess.run(
         ["node", "mermaid.mjs"],
         cwd=parsers,

@@ -30,7 +30,10 @@ TEMPLATE = FOLDER / "template"
 # A change of these changes no result.
 PROSE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "docs/", ".github/", "demo.py")
 # What some tests need, and skip themselves without.
-TOOLS = ("docker", "java", "kubectl", "npm", "promtool", "uv")
+TOOLS = (
+    *("docker", "java", "kubectl", "nats-server", "npm", "prometheus-pushgateway", "promtool", "pushgateway"),
+    *("redis-server", "uv"),
+)
 PARSERS = ROOT / "build" / "diagram_parsers"
 EXCUSED = re.compile(r"not installed|is missing|are missing")
 NAMED = {

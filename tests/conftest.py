@@ -123,7 +123,9 @@ def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory
     """The template with small patterns more in each decision, some of which rule others out. Read only."""
     root = tmp_path_factory.mktemp("wide") / "ai-patterns"
     shutil.copytree(plain_template, root)
-    offline = add_pattern(root, "serving", "offline", "ML-SERV-900", files=["src/__package__/offline.py"])
+    offline = add_pattern(
+        root, "serving", "offline", "ML-SERV-900", provides=["endpoints"], files=["src/__package__/offline.py"]
+    )
     give(offline, "files/src/__package__/offline.py", '"""Scores files of __package__."""\n')
     give(offline, "slots/Makefile", ".PHONY: score\nscore: ## score a file\n\t@echo __package__\n")
     split = add_pattern(root, "deployment", "split", "ML-DEP-900", needs=["http"], provides=["traffic_split"])

@@ -60,7 +60,7 @@ def test_a_dropped_in_pattern_reaches_choices_files_slots_settings_and_docs(temp
 
 
 def test_a_golden_path_fills_the_defaults_that_are_possible(template: Path, tmp_path: Path) -> None:
-    add_pattern(template, "serving", "offline", "ML-SERV-000")
+    add_pattern(template, "serving", "offline", "ML-SERV-000", provides=["endpoints"])
     add_pattern(template, "deployment", "split", "ML-DEP-900", needs=["http"])
     path = {"name": "splitting", "title": "For a test", "answers": {"serving": "online", "deployment": "split"}}
     (template / "templates" / "golden_paths" / "splitting.yml").write_text(yaml.safe_dump(path))

@@ -167,7 +167,7 @@ EDITS = [
     (YML, "gains: [It is simple.]", "gains: Simple.", "gains", "consequences.gains", "'Simple.' is not a list"),
     (YML, "consequences:\n", "true: 1\nconsequences:\n", "id:", "pattern.yml", "the key True is no text"),
     (YML, "needs: [http]", "needs: [HTTP]", "needs", "needs[0]", "'HTTP' is not possible here"),
-    (YML, "dependencies:\n", "dependencies:\n  tests: []\n", "tests:", "dependencies.tests", "possible: dev, runtime"),
+    (YML, "dependencies:\n", "dependencies:\n  tests: []\n", "tests:", "dependencies.tests", "possible: dev, optional"),
     # dependencies
     (YML, "msgspec>=0.19,<1", "msgspec>=0.19", "msgspec", "dependencies.runtime[0]", "no upper bound; e.g. msgspec>="),
     (YML, "msgspec>=0.19,<1", "msgspec<1", "msgspec", "dependencies.runtime[0]", "has no lower bound"),

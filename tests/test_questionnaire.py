@@ -98,12 +98,11 @@ def test_an_interrupted_walk_writes_nothing(git_template: Path, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template with a second pattern per decision, some of which rule others out."""
+    """The template with a second pattern in more decisions, some of which rule others out."""
     import shutil
 
     folder = tmp_path_factory.mktemp("wide") / "ai-patterns"
     shutil.copytree(plain_template, folder)
-    add_pattern(folder, "serving", "offline", "ML-SERV-900")
     add_pattern(folder, "deployment", "split", "ML-DEP-900", needs=["http"])
     add_pattern(folder, "monitoring", "probe", "ML-MON-900", needs=["http"])
     add_pattern(folder, "feature_store", "remote", "ML-FEAT-900")
@@ -124,9 +123,9 @@ def test_no_walk_crashes(wide_template: Path, tmp_path: Path, walked: tuple[tupl
         walk(child, dict(zip(names, walked, strict=True)))
     assert child.exitstatus == 0
     chosen = answers(service)
-    assert chosen["serving"] == ("offline" if walked[1] else "online")
-    if chosen["serving"] == "offline":
-        assert chosen["deployment"] == "rolling"
+    assert chosen["serving"] == ("batch" if walked[1] else "online")
+    if chosen["serving"] == "batch":
+        assert chosen["deployment"] == "next_run"
         assert "probe" not in str(chosen["monitoring"])
 
 

@@ -98,7 +98,7 @@ def test_every_ruled_out_choice_is_refused_with_its_reason_however_it_is_given(
     wide: Path, wide_template: Path, tmp_path: Path
 ) -> None:
     cases = ruled_out(wide_template)
-    assert len(cases) == 3
+    assert len(cases) >= 3
     living = tmp_path / "living"
     copier("copy", "--defaults", "--quiet", wide, living)
     commit_all(living)

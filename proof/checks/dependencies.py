@@ -20,6 +20,8 @@ class Declared:
     """The distributions that pyproject.toml names, by group."""
 
     runtime: frozenset[str]
+    optional: frozenset[str]
+    """Of all extras together."""
     train: frozenset[str]
     dev: frozenset[str]
 
@@ -30,13 +32,15 @@ def declared(content: bytes) -> Declared:
     try:
         project = tomllib.loads(content.decode("utf-8", errors="replace"))
     except tomllib.TOMLDecodeError:
-        return Declared(frozenset(), frozenset(), frozenset())
+        return Declared(frozenset(), frozenset(), frozenset(), frozenset())
     groups = project.get("dependency-groups", {})
+    extras = project.get("project", {}).get("optional-dependencies", {})
     return Declared(
         *(
             frozenset(canonicalize_name(Requirement(row).name) for row in rows)
             for rows in (
                 project.get("project", {}).get("dependencies", []),
+                [row for rows in extras.values() for row in rows],
                 groups.get("train", []),
                 groups.get("dev", []),
             )
@@ -49,11 +53,12 @@ def dependency_problems(repository: Repository) -> Iterator[str]:
     groups = declared(repository.service.files.get(PROJECT, b""))
     modules = _modules(repository)
     yield from _own_imports_exist(repository)
-    everything = groups.runtime | groups.train | groups.dev
+    image = groups.runtime | groups.optional
+    everything = image | groups.train | groups.dev
     checks = (
-        ("dependencies", "what the image runs", modules.image, groups.runtime, groups.runtime),
-        ("the group train", "training", modules.others, groups.runtime | groups.train, groups.train),
-        ("the group dev", "tests", modules.tests, everything, groups.dev),
+        ("dependencies", "what the image runs", modules.image, image, image),
+        ("the group train", "training", modules.others, image | groups.train, groups.train),
+        ("the group dev", "tests", modules.tests, everything, groups.dev - groups.optional),
     )
     for where, who, paths, allowed, own in checks:
         used, missing = _imported(repository, paths, allowed)
@@ -62,7 +67,7 @@ def dependency_problems(repository: Repository) -> Iterator[str]:
             hint = f"; {elsewhere} is declared, but for others" if elsewhere else ""
             at = repository.line(path, module.rpartition(".")[0] or module)
             yield f"{at}: imports {module}, and {PROJECT} declares it for {who} nowhere in {where}{hint}."
-        if own is groups.dev:
+        if paths is modules.tests:
             used |= _called(repository, own) | _stubs(repository, own)
         yield from _unused(repository, own, used, where)
     yield from _plain_scripts(repository)

@@ -28,6 +28,7 @@ _COMPOUND = re.compile(r"[A-Za-z][a-z0-9]*_\w*[A-Za-z0-9]|[A-Z][a-z0-9]+[A-Z]\w*
 _ALERT = re.compile(r"^\s*-?\s*alert:\s*[\"']?(\w+)", re.MULTILINE)
 _TARGET = re.compile(r"^([a-z][\w]*-[\w-]+):(?!=)", re.MULTILINE)
 _COMMENT = re.compile(r"#(.*)")
+_IMPORT = re.compile(r"(from|import) ")
 _JINJA = re.compile(r"\{\{|\{%|\{#")
 
 Content = tuple[str, bytes]
@@ -152,9 +153,13 @@ class Traces:
 
 
 def _lines(text: str) -> set[str]:
-    """The lines that are long enough to be somebody's own, as rendered."""
+    """The lines that are long enough to be somebody's own, as rendered; without imports, which linters judge."""
     rows = {line.strip() for line in text.splitlines()}
-    return {row for row in rows if len(row) >= SHORTEST_LINE and not _JINJA.search(row) and "://" not in row}
+    return {
+        row
+        for row in rows
+        if len(row) >= SHORTEST_LINE and not _JINJA.search(row) and "://" not in row and not _IMPORT.match(row)
+    }
 
 
 def _spoken(path: str, content: bytes, text: str) -> set[str]:

@@ -35,15 +35,8 @@ class EnvironmentLockError(Exception):
 
 
 def requirements(manifests: Iterable[Manifest]) -> list[str]:
-    """What the patterns ask for at run time, for training and for development, each once, in order."""
-    return sorted(
-        {
-            requirement
-            for manifest in manifests
-            for group in (manifest.dependencies.runtime, manifest.dependencies.train, manifest.dependencies.dev)
-            for requirement in group
-        }
-    )
+    """What the patterns ask for, in whatever group, each once, in order."""
+    return sorted({requirement for manifest in manifests for requirement in manifest.dependencies.every})
 
 
 def pins(lock: str) -> dict[str, list[tuple[Version, frozenset[str], Marker | None]]]:

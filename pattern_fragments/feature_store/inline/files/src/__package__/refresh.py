@@ -11,8 +11,7 @@ from datetime import UTC, datetime, timedelta
 from .domain import data
 from .feature_matrix import ENTITIES, LONGEST_WINDOW
 from .feature_store.offline import snapshot_of
-from .feature_store.online import snapshot_path
-from .feature_store.snapshot import FILE_NAME, Snapshot
+from .feature_store.snapshot import FILE_NAME, Snapshot, snapshot_path
 from .model_folder import ModelFolder
 from .settings import Settings, read_settings
 

@@ -15,7 +15,7 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from .gauges import Gauge
@@ -95,6 +95,7 @@ class _GaugeCollector(Collector):
     def __init__(self, gauges: Sequence[Gauge]) -> None:
         self._gauges = gauges
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         for gauge in self._gauges:
-            yield GaugeMetricFamily(gauge.name, gauge.description, value=gauge.read())
+            family = CounterMetricFamily if gauge.total else GaugeMetricFamily
+            yield family(gauge.name, gauge.description, value=gauge.read())

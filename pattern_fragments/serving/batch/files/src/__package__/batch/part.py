@@ -1,0 +1,173 @@
+"""One part: read, checked, scored, written. Every engine calls this and nothing else."""
+
+import hashlib
+import io
+import math
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..observer import Scored
+from ..scoring import Scorer
+from ..signature import Signature
+from . import source
+from .delimited import Unreadable
+from .frame_encoder import FrameEncoder, Problems
+from .manifest import PartRecord
+from .source import InputFile, Part
+
+_Entry = dict[str, Any]
+
+QUARANTINE = "quarantine"
+COMPRESSION_LEVEL = 1
+"""Of zstd: higher levels cost more time than they save space here."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What all parts of a run have in common; every machine that scores sees its folder."""
+
+    folder: str
+    version: str
+    files: tuple[InputFile, ...]
+
+
+class PartResult(msgspec.Struct, frozen=True):
+    """A part that was written, and what observers are to hear of it."""
+
+    record: PartRecord
+    scored: Scored | None
+    """None when no row could be scored."""
+
+
+class PredictionIds(Sequence[str]):
+    """The ids of a part's predictions: the version of the output and the row's number in the input.
+
+    They are made when somebody asks for one.
+    """
+
+    def __init__(self, version: str, numbers: NDArray[np.int64]) -> None:
+        self._version = version
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> "PredictionIds": ...
+    def __getitem__(self, row: int | slice) -> "str | PredictionIds":
+        """The id of a row."""
+        if isinstance(row, slice):
+            return PredictionIds(self._version, self._numbers[row])
+        return f"{self._version}-{self._numbers[row]}"
+
+
+def output_columns(signature: Signature) -> tuple[str, ...]:
+    """The columns that the output adds to those of the input."""
+    return ("prediction_id", signature.output.name, "model_version", "source_file", "source_row")
+
+
+def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> PartResult:
+    """Score a part and write its files into the job's folder.
+
+    Raises ValueError when the input is not what it was when the run was planned.
+    """
+    file = job.files[part.file]
+    frame, places, unreadable = source.read(file, part)
+    columns, problems = FrameEncoder(signature.inputs, file.kind == "csv").encode(frame)
+    good = np.ones(frame.height, np.bool_)
+    good[list(problems)] = False
+    quarantine = [
+        *(_line_entry(file, part, line) for line in unreadable),
+        *_row_entries(file, part, frame, places, problems),
+    ]
+    rows = places + part.first + 1
+    if problems:
+        columns = {name: values[good] for name, values in columns.items()}
+        frame, rows = frame.filter(good), rows[good]
+    numbers = part.before - part.first + rows
+    predictions, scored = np.empty(0, np.float32), None
+    if len(rows):
+        scored = scorer.score(columns, PredictionIds(job.version, numbers))
+        predictions = np.ascontiguousarray(scored.predictions)
+    identity, answer, version, name, row = output_columns(signature)
+    frame = frame.select(file.kept).with_columns(
+        pl.format("{}-{}", pl.lit(job.version), pl.Series(numbers)).alias(identity),
+        pl.Series(answer, predictions),
+        pl.lit(signature.version).alias(version),
+        pl.lit(file.name).alias(name),
+        pl.Series(row, rows),
+    )
+    content = _parquet(frame)
+    _replace(Path(job.folder) / f"{part.name}.parquet", content)
+    quarantine.sort(key=lambda entry: entry["row"])
+    lines = b"".join(msgspec.json.encode(entry, enc_hook=str) + b"\n" for entry in quarantine)
+    if lines:
+        _replace(Path(job.folder) / QUARANTINE / f"{part.name}.jsonl", lines)
+    reasons = Counter(
+        f"{problem['field']} {problem['reason']}".strip()
+        for entry in quarantine
+        for problem in entry["problems"]
+    )
+    record = PartRecord(
+        name=part.name,
+        rows=part.rows,
+        scored=len(rows),
+        sha256=hashlib.sha256(content).hexdigest(),
+        quarantine_sha256=hashlib.sha256(lines).hexdigest() if lines else None,
+        reasons=dict(sorted(reasons.items())),
+    )
+    return PartResult(record, scored)
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="lz4", statistics=False)
+    return buffer.getvalue()
+
+
+def _line_entry(file: InputFile, part: Part, line: Unreadable) -> _Entry:
+    problems = [{"field": "", "reason": line.reason}]
+    row = part.first + line.row + 1
+    return {"file": file.name, "row": row, "problems": problems, "line": line.text}
+
+
+def _row_entries(
+    file: InputFile,
+    part: Part,
+    frame: pl.DataFrame,
+    places: NDArray[np.int64],
+    problems: Problems,
+) -> Iterator[_Entry]:
+    for row in sorted(problems):
+        values = frame.row(row, named=True)
+        yield {
+            "file": file.name,
+            "row": part.first + int(places[row]) + 1,
+            "problems": [{"field": field, "reason": why} for field, why in problems[row]],
+            "values": {name: _plain(value) for name, value in values.items()},
+        }
+
+
+def _plain(value: object) -> object:
+    """A value for JSON, which has no NaN and no infinity."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that stands there whole or not at all, after a kill at any moment.
+
+    It may be lost with the machine: whoever collects the parts brings them to the disk.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    scratch.write_bytes(content)
+    scratch.replace(path)

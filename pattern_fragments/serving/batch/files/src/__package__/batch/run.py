@@ -1,0 +1,237 @@
+"""One day's run: plan, score what is not scored yet, and publish all of it or nothing."""
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, time
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from ..model_folder import ModelFolder
+from ..service import Service
+from ..settings import Settings
+from ..wiring import build_service, prepare_features
+from . import source
+from .engines import engine
+from .figures import Figures
+from .manifest import Features, InputRecord, Manifest, Model, PartRecord, total, written
+from .part import QUARANTINE, Job, output_columns
+from .progress import Progress
+from .source import InputFile, Part
+from .versions import Day, sync, write
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+FEATURES = "features"
+RECORDS = ".records"
+"""Of finished parts, while others are not."""
+
+COMMONEST = 3
+"""Reasons that the message about too many bad rows names."""
+
+
+class TooManyBadRows(ValueError):  # noqa: N818 - says what it is
+    """More rows were quarantined than the settings allow; nothing was published."""
+
+
+def try_day(settings: Settings, day: date, figures: Figures) -> None:
+    """Score the first part of a day's input where the day's own run would, and remove it again.
+
+    Raises what that run would raise.
+    """
+    settings.output.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".trial-", dir=settings.output) as scratch:
+        elsewhere = settings.model_copy(update={"output": Path(scratch)})
+        run_day(elsewhere, day, again=False, figures=figures, most_parts=1)
+
+
+def run_day(
+    settings: Settings, day: date, again: bool, figures: Figures, most_parts: int | None = None
+) -> None:
+    """Score a day's input, or its first parts, and publish it, unless that has been done.
+
+    A run that was killed goes on where it was. Raises ValueError when the input is wrong, and
+    TooManyBadRows.
+    """
+    place = Day(settings.output, day)
+    with place.locked():
+        signature = ModelFolder(settings.model_dir).read_signature()
+        files = source.find(settings.input, day, signature, output_columns(signature))
+        version = place.version(_identity(settings, day, files), again)
+        if version == place.published and not again and place.complete(version):
+            manifest = Manifest.read(place.folder / version / MANIFEST)
+            logger.info("published before", extra={"date": str(day), "version": version})
+        else:
+            if not place.complete(version):
+                _make(settings, day, place, version, files, figures, most_parts)
+            place.publish(version, settings.keep_versions)
+            manifest = Manifest.read(place.folder / version / MANIFEST)
+            logger.info(
+                "published",
+                extra={
+                    "date": str(day),
+                    "version": version,
+                    "scored": manifest.scored,
+                    "quarantined": manifest.quarantined,
+                },
+            )
+        figures.rows, figures.quarantined = manifest.rows, manifest.quarantined
+
+
+def _make(
+    settings: Settings,
+    day: date,
+    place: Day,
+    version: str,
+    files: Sequence[InputFile],
+    figures: Figures,
+    most_parts: int | None,
+) -> None:
+    """Write a version, or what is missing of it."""
+    folder = place.partial(version)
+    if not (folder / MANIFEST).exists():
+        for name in (FEATURES, QUARANTINE, RECORDS):
+            (folder / name).mkdir(exist_ok=True)
+        midnight = datetime.combine(day, time(), UTC)
+        settings = prepare_features(settings, folder.absolute() / FEATURES, midnight)
+        service = build_service(settings)
+        figures.watch(service)
+        parts = list(islice(source.plan(files, settings.rows_per_part), most_parts))
+        if not parts:
+            raise ValueError(f"{files[0].path} holds no rows")
+        job = Job(str(folder.absolute()), version, tuple(files))
+        records = _score(service, job, parts, figures)
+        for file in files:
+            file.check_unchanged()
+        manifest = _manifest(service, day, version, files, parts, records, folder)
+        write(folder / MANIFEST, written(manifest))
+    shutil.rmtree(folder / RECORDS, ignore_errors=True)
+    for scratch in folder.rglob(".*.tmp"):
+        scratch.unlink()
+    for name in (FEATURES, QUARANTINE):
+        if not any((folder / name).iterdir()):
+            (folder / name).rmdir()
+    place.finish(version)
+
+
+def _score(service: Service, job: Job, parts: Sequence[Part], figures: Figures) -> list[PartRecord]:
+    """Score the parts that have no record yet; the records of all, in order."""
+    folder = Path(job.folder)
+    records = {record.name: record for record in _finished(folder, parts)}
+    rows = sum(part.rows for part in parts)
+    figures.rows, figures.quarantined = rows, 0
+    most = int(rows * service.settings.max_quarantined_share)
+    progress = Progress(rows, sum(record.rows for record in records.values()))
+    missing = [part for part in parts if part.name not in records]
+    logger.info(
+        "run",
+        extra={"version": job.version, "rows": rows, "parts": len(parts), "to_do": len(missing)},
+    )
+    for record in records.values():
+        figures.quarantined += record.quarantined
+    _check_share(figures.quarantined, most, rows, records, folder)
+    run = engine(service.settings.engine)
+    with closing(run(service, job, missing)) as results:
+        for result in results:
+            record = result.record
+            _keep(folder, record)
+            records[record.name] = record
+            figures.tell(result)
+            progress.advance(record.rows)
+            figures.quarantined += record.quarantined
+            _check_share(figures.quarantined, most, rows, records, folder)
+    progress.end()
+    return [records[part.name] for part in parts]
+
+
+def _keep(folder: Path, record: PartRecord) -> None:
+    """Note that a part is done, after its files have reached the disk."""
+    sync(folder / f"{record.name}.parquet")
+    if record.quarantine_sha256:
+        sync(folder / QUARANTINE / f"{record.name}.jsonl")
+    write(folder / RECORDS / f"{record.name}.json", written(record))
+
+
+def _finished(folder: Path, parts: Sequence[Part]) -> Iterator[PartRecord]:
+    """The records of parts whose files are what the records say."""
+    for part in parts:
+        path = folder / RECORDS / f"{part.name}.json"
+        if not path.exists():
+            continue
+        record = msgspec.json.decode(path.read_bytes(), type=PartRecord)
+        if _sha256(folder / f"{part.name}.parquet") == record.sha256 and (
+            _sha256(folder / QUARANTINE / f"{part.name}.jsonl") == record.quarantine_sha256
+        ):
+            yield record
+
+
+def _sha256(path: Path) -> str | None:
+    return source.sha256_of(path) if path.exists() else None
+
+
+def _check_share(
+    quarantined: int, most: int, rows: int, records: dict[str, PartRecord], folder: Path
+) -> None:
+    """Raise TooManyBadRows as soon as no further row can make it right."""
+    if quarantined <= most:
+        return
+    reasons = total([record.reasons for record in records.values()])
+    commonest = "; ".join(
+        f"{reason} ({count:,})" for reason, count in list(reasons.items())[:COMMONEST]
+    )
+    seen = sum(record.rows for record in records.values())
+    raise TooManyBadRows(
+        f"{quarantined:,} of the first {seen:,} rows are bad, and {most:,} of all {rows:,} may be:"
+        f" {commonest}. They stand in {folder / QUARANTINE}"
+    )
+
+
+def _manifest(
+    service: Service,
+    day: date,
+    version: str,
+    files: Sequence[InputFile],
+    parts: Sequence[Part],
+    records: Sequence[PartRecord],
+    folder: Path,
+) -> Manifest:
+    rows = [sum(part.rows for part in parts if part.file == file) for file in range(len(files))]
+    return Manifest(
+        date=day.isoformat(),
+        version=version,
+        model=Model(service.signature.name, service.signature.version),
+        features=Features(
+            as_of=f"{day}T00:00:00Z",
+            files={
+                path.name: source.sha256_of(path) for path in sorted((folder / FEATURES).iterdir())
+            },
+        ),
+        rows=sum(rows),
+        scored=sum(record.scored for record in records),
+        quarantined=sum(record.quarantined for record in records),
+        reasons=total([record.reasons for record in records]),
+        inputs=[
+            InputRecord(name=file.name, rows=count, size=file.size, sha256=file.sha256)
+            for file, count in zip(files, rows, strict=True)
+        ],
+        parts=records,
+    )
+
+
+def _identity(settings: Settings, day: date, files: Sequence[InputFile]) -> str:
+    """Twelve characters that name everything the output of a day depends on."""
+    model = ModelFolder(settings.model_dir)
+    facts = [
+        day.isoformat(),
+        source.sha256_of(model.model),
+        source.sha256_of(model.signature),
+        settings.rows_per_part,
+        [(file.name, file.sha256) for file in files],
+    ]
+    return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:12]

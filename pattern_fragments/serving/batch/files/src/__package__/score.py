@@ -1,0 +1,137 @@
+"""Score the files of a day, or of several.
+
+The command is `python -m __package__.score`.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from types import FrameType
+
+from . import logs
+from .batch import DATE
+from .settings import Settings, read_settings
+
+logger = logging.getLogger(__name__)
+
+FAILED, TOO_MANY_BAD_ROWS = 1, 3
+"""Exit codes. A second try may mend the first; it cannot mend the rows. (2: wrong arguments.)"""
+
+
+class _Told(BaseException):
+    """A signal that ends the run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 when every day is published."""
+    options = _parser().parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    try:
+        settings = read_settings()
+        logs.configure(settings.log_level)
+        days = _days(options, settings)
+        if options.rollback:
+            return _roll_back(settings, days[0])
+        reports = len(days) == 1 and not options.trial
+        return max([_score(settings, day, options, reports) for day in days])
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"cannot score: {error}\n")
+        return FAILED
+    except _Told as told:
+        sys.stderr.write(f"ended by {told}; what is done stays, and the next run goes on there\n")
+        return told.code
+
+
+def _score(settings: Settings, day: date, options: argparse.Namespace, reports: bool) -> int:
+    """Score a day; the exit code."""
+    # polars takes as many threads as there are cores unless it is told when it is imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", str(settings.workers or os.cpu_count() or 1))
+    from .batch.figures import Figures
+    from .batch.run import TooManyBadRows, run_day, try_day
+
+    figures = Figures(settings)
+    code = FAILED
+    try:
+        if options.trial:
+            try_day(settings, day, figures)
+        else:
+            run_day(settings, day, options.again, figures)
+        code = 0
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{day} was not published: {error}\n")
+        code = TOO_MANY_BAD_ROWS if isinstance(error, TooManyBadRows) else FAILED
+    finally:
+        # A backfill would take the place of the last night's figures, and is watched by its caller.
+        if reports:
+            figures.report(failed=code != 0)
+    return code
+
+
+def _roll_back(settings: Settings, day: date) -> int:
+    from .batch.versions import Day
+
+    place = Day(settings.output, day)
+    with place.locked():
+        version = place.roll_back()
+    sys.stdout.write(f"{place.link} is version {version} again\n")
+    return 0
+
+
+def _days(options: argparse.Namespace, settings: Settings) -> list[date]:
+    first, last = options.first, options.last
+    if (first is None) != (last is None):
+        raise ValueError("--from and --to belong together")
+    if first is None or last is None:
+        if options.rollback and options.date is None:
+            raise ValueError("--rollback needs --date")
+        return [options.date or datetime.now(UTC).date()]
+    if options.date is not None or options.rollback:
+        raise ValueError("--from and --to go with neither --date nor --rollback")
+    if last < first:
+        raise ValueError(f"--from {first} is after --to {last}")
+    if DATE not in settings.input:
+        raise ValueError(
+            f"SERVICE_INPUT={settings.input} is the same for every day: put {DATE} into it"
+        )
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m __package__.score",
+        description="Score the files of a day and publish the predictions.",
+    )
+    parser.add_argument("--date", type=_day, help="the day, in UTC; today when not given")
+    parser.add_argument("--from", type=_day, dest="first", help="the first day of a backfill")
+    parser.add_argument("--to", type=_day, dest="last", help="its last day, included")
+    parser.add_argument(
+        "--again", action="store_true", help="score even what is published and has not changed"
+    )
+    parser.add_argument(
+        "--trial", action="store_true", help="score a part of it, and publish nothing"
+    )
+    parser.add_argument(
+        "--rollback", action="store_true", help="publish the version before, and score nothing"
+    )
+    return parser
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise _Told(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

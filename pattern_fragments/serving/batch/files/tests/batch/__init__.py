@@ -1,0 +1,1 @@
+"""Batch scoring, from files to published predictions."""

@@ -1,0 +1,101 @@
+"""Rows that cannot be scored: where they go, and when they stop the run."""
+
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+
+from __package__.batch.run import TooManyBadRows
+from __package__.settings import Settings
+from __package__.signature import Signature
+
+from .conftest import DAY, ROWS_PER_PART, Run, command, published, read
+
+BAD = (3, ROWS_PER_PART + 5)
+"""Rows (from 0) of two parts that have no value where the model needs one."""
+
+
+@pytest.fixture
+def field(signature: Signature) -> str:
+    """The input that is missing in the bad rows."""
+    return signature.inputs[-1].name
+
+
+@pytest.fixture
+def bad_input(day_input: Path, rows: pl.DataFrame, field: str) -> Path:
+    """The day's input with two bad rows."""
+    is_bad = pl.int_range(pl.len()).is_in(BAD)
+    rows.with_columns(pl.when(is_bad).then(None).otherwise(field).alias(field)).write_parquet(
+        day_input
+    )
+    return day_input
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_bad_rows_are_quarantined_with_place_reasons_and_values(
+    run: Run, settings: Settings, rows: pl.DataFrame, field: str
+) -> None:
+    manifest = run()
+    folder = published(settings.output)
+    lines = [
+        line
+        for path in sorted(folder.glob("quarantine/*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    entries = [msgspec.json.decode(line) for line in lines]
+    assert [(entry["file"], entry["row"]) for entry in entries] == [
+        ("rows.parquet", row + 1) for row in BAD
+    ]
+    for entry, row in zip(entries, BAD, strict=True):
+        assert entry["problems"] == [{"field": field, "reason": "is missing"}]
+        assert entry["values"]["key"] == rows["key"][row]
+        assert entry["values"][field] is None
+    assert (manifest.rows, manifest.scored, manifest.quarantined) == (len(rows), len(rows) - 2, 2)
+    assert manifest.reasons == {f"{field} is missing": 2}
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_every_row_is_either_published_or_quarantined(
+    run: Run, settings: Settings, rows: pl.DataFrame
+) -> None:
+    run()
+    scored = read(settings.output)
+    assert scored["key"].to_list() == [key for row, key in enumerate(rows["key"]) if row not in BAD]
+    assert scored["source_row"].to_list() == [row + 1 for row in range(len(rows)) if row not in BAD]
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_too_many_bad_rows_publish_nothing_and_leave_what_was_published(
+    run: Run, settings: Settings, rows: pl.DataFrame, field: str
+) -> None:
+    run()
+    before = published(settings.output).readlink()
+    share = 1 / len(rows)
+    with pytest.raises(TooManyBadRows) as error:
+        run(again=True, max_quarantined_share=share)
+    assert published(settings.output).readlink() == before
+    assert f" and 1 of all {len(rows):,} may be: {field} is missing (2)." in str(error.value)
+    where = Path(str(error.value).rpartition(" in ")[2])
+    assert len(list(where.glob("*.jsonl"))) == 2
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_the_process_says_so_and_ends_with_a_code_of_its_own(settings: Settings) -> None:
+    strict = settings.model_copy(update={"max_quarantined_share": 0.0})
+    ended = command(strict, "--date", str(DAY))
+    assert ended.returncode == 3
+    assert ended.stderr.startswith(f"{DAY} was not published: ")
+    assert "Traceback" not in ended.stderr + ended.stdout
+    assert not published(settings.output).exists()
+
+
+def test_it_stops_as_soon_as_it_is_certain(
+    run: Run, settings: Settings, day_input: Path, rows: pl.DataFrame, field: str
+) -> None:
+    broken = rows.with_columns(pl.lit(None, rows.schema[field]).alias(field))
+    pl.concat([broken] * 5).write_parquet(day_input)
+    with pytest.raises(TooManyBadRows):
+        run(workers=1)
+    [partial] = (settings.output / ".versions" / f"date={DAY}").glob("*.partial")
+    assert len(list(partial.glob("*.parquet"))) <= 3

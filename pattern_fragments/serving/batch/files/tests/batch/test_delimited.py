@@ -1,0 +1,111 @@
+"""CSV in parts: every record is a row of exactly one part, or is named with its text."""
+
+import csv
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from __package__.batch import delimited
+
+NAMES = ["a", "b"]
+FIELDS = st.text(st.sampled_from('x1 ,"\n\r;ä'), max_size=6)
+
+
+def parts(path: Path, rows: int) -> tuple[list[dict[str, str | None]], list[tuple[int, str]]]:
+    """All rows of a file that is read in parts, and the records that are none: place and reason."""
+    found, wrong, before = [], [], 0
+    for part in delimited.ranges(path, rows):
+        frame, places, unreadable = delimited.read(path, part, delimited.header(path))
+        assert sorted([*places.tolist(), *(line.row for line in unreadable)]) == list(
+            range(part.rows)
+        )
+        found += frame.to_dicts()
+        wrong += [(before + line.row, line.reason) for line in unreadable]
+        before += part.rows
+    return found, wrong
+
+
+@given(
+    st.lists(st.tuples(FIELDS, FIELDS), max_size=12),
+    st.integers(1, 5),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_any_table_that_the_csv_module_writes_is_read_back(
+    table: list[tuple[str, str]], rows: int, end: str, all_quoted: bool
+) -> None:
+    # A carriage return at the end of a line is part of its end, unless it stands in quotes.
+    if not all_quoted:
+        table = [(a.replace("\r", ""), b.replace("\r", "")) for a, b in table]
+    buffer = io.StringIO()
+    dialect = csv.unix_dialect if all_quoted else csv.excel
+    writer = csv.writer(buffer, dialect, lineterminator=end)
+    writer.writerows([NAMES, *table])
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        path.write_bytes(buffer.getvalue().encode())
+        found, wrong = parts(path, rows)
+    assert not wrong
+    assert [(row["a"] or "", row["b"] or "") for row in found] == table
+
+
+def test_parts_do_not_depend_on_how_much_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n" + "".join(f'{n},"x\n{n}"\n\n' for n in range(100)))
+    whole = list(delimited.ranges(path, 7))
+    monkeypatch.setattr(delimited, "BLOCK", 10)
+    assert list(delimited.ranges(path, 7)) == whole
+    assert sum(part.rows for part in whole) == 100
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"1", "has 1 fields, the header 2"),
+        (b"1,2,3", "has 3 fields, the header 2"),
+        (b'1,x"y"', "has a quote where CSV has none"),
+        (b'"x"y,2', "has a quote where CSV has none"),
+        (b"1,\xff", "is not UTF-8"),
+    ],
+)
+def test_a_record_that_is_no_row_is_named_and_the_others_are_read(
+    line: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"a,b\n1,2\n" + line + b"\n3,4")
+    found, wrong = parts(path, 10)
+    assert found == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+    assert wrong == [(1, reason)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'a,b\n1,"2\n3,4\n', "ends in the middle of a field: a quote was left open"),
+        (b'a,b\n1,"2\n' + b"3,4\n" * 400_000, "was a quote left open?"),
+    ],
+)
+def test_a_quote_that_is_left_open_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
+        list(delimited.ranges(path, 100))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"\xef\xbb\xbfa,b\r\n1,2\r\n")
+    assert parts(path, 10) == ([{"a": "1", "b": "2"}], [])
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("a,a\n")
+    with pytest.raises(ValueError, match="has two columns 'a'"):
+        delimited.header(path)

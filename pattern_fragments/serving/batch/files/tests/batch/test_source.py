@@ -1,0 +1,124 @@
+"""What may be given as input, and what is said of what may not."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from __package__.settings import Settings
+from __package__.signature import Signature
+
+from .conftest import Run, read
+
+COMPARED = ("key", "source_row")
+
+
+def write_csv(rows: pl.DataFrame, path: Path) -> None:
+    """Times with their offset, as the signature's examples have them."""
+    times = pl.selectors.datetime()
+    rows.with_columns(times.dt.strftime("%Y-%m-%dT%H:%M:%SZ")).write_csv(path)
+
+
+def test_csv_and_parquet_give_the_same_predictions(
+    run: Run, settings: Settings, signature: Signature, day_input: Path, rows: pl.DataFrame
+) -> None:
+    run()
+    from_parquet = read(settings.output)
+    day_input.unlink()
+    write_csv(rows, day_input.with_suffix(".csv"))
+    run()
+    columns = [*COMPARED, signature.output.name]
+    assert read(settings.output).select(columns).equals(from_parquet.select(columns))
+
+
+@pytest.mark.parametrize("given", ["in", "in/*.parquet", "in/b.parquet", "in/**/*.parquet"])
+def test_a_file_a_folder_and_a_pattern_name_the_input(
+    given: str, run: Run, settings: Settings, tmp_path: Path, rows: pl.DataFrame
+) -> None:
+    (tmp_path / "in").mkdir()
+    rows[:300].write_parquet(tmp_path / "in" / "a.parquet")
+    rows[300:].write_parquet(tmp_path / "in" / "b.parquet")
+    (tmp_path / "in" / "_SUCCESS").touch()
+    run(input=str(tmp_path / given))
+    scored = read(settings.output).sort("source_file", "source_row")
+    first = 300 if given.endswith("b.parquet") else 0
+    assert scored["key"].to_list() == rows["key"][first:].to_list()
+
+
+def test_ids_are_unique_over_files(
+    run: Run, settings: Settings, tmp_path: Path, rows: pl.DataFrame
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        rows[:250].write_parquet(tmp_path / "in" / f"{name}.parquet")
+    run()
+    assert read(settings.output)["prediction_id"].n_unique() == 500
+
+
+def no_file(_folder: Path, _rows: pl.DataFrame) -> None:
+    pass
+
+
+def a_column_less(folder: Path, rows: pl.DataFrame) -> None:
+    rows.drop(rows.columns[1]).write_parquet(folder / "a.parquet")
+
+
+def a_name_of_the_output(folder: Path, rows: pl.DataFrame) -> None:
+    rows.rename({"key": "prediction_id"}).write_parquet(folder / "a.parquet")
+
+
+def another_kind(folder: Path, _rows: pl.DataFrame) -> None:
+    (folder / "a.json").touch()
+
+
+def no_parquet(folder: Path, _rows: pl.DataFrame) -> None:
+    (folder / "a.parquet").write_text("no parquet")
+
+
+def no_header(folder: Path, _rows: pl.DataFrame) -> None:
+    (folder / "a.csv").touch()
+
+
+def two_kinds(folder: Path, rows: pl.DataFrame) -> None:
+    rows.write_parquet(folder / "a.parquet")
+    write_csv(rows, folder / "b.csv")
+
+
+def other_columns(folder: Path, rows: pl.DataFrame) -> None:
+    rows.write_parquet(folder / "a.parquet")
+    rows.drop("key").write_parquet(folder / "b.parquet")
+
+
+def no_rows(folder: Path, rows: pl.DataFrame) -> None:
+    rows[:0].write_parquet(folder / "a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (no_file, "IN holds no input"),
+        (a_column_less, "IN/a.parquet lacks the column 'INPUT', an input of the model"),
+        (a_name_of_the_output, "IN/a.parquet has a column 'prediction_id', which the output adds"),
+        (another_kind, "IN/a.json is neither .csv nor .parquet"),
+        (no_parquet, "IN/a.parquet is no parquet file"),
+        (no_header, "IN/a.csv has no header"),
+        (two_kinds, "IN holds CSV and parquet files: give one kind of them"),
+        (other_columns, "IN/b.parquet has other columns beside the inputs than IN/a.parquet"),
+        (no_rows, "IN/a.parquet holds no rows"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_one_sentence(
+    prepare: Callable[[Path, pl.DataFrame], None],
+    message: str,
+    run: Run,
+    tmp_path: Path,
+    rows: pl.DataFrame,
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    prepare(folder, rows)
+    expected = message.replace("INPUT", rows.columns[1]).replace("IN", str(folder))
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}"):
+        run()
