@@ -60,7 +60,7 @@ benchmark-batch: setup ## measure batch scoring: speed beside the model alone, m
 .PHONY: benchmark-streaming
 benchmark-streaming: setup ## measure streaming on each broker that is installed here (minutes)
 	$(call trained,event_driven)
-	$(BIN)/python benchmarks/streaming.py build/benchmarks/event_driven
+	$(BIN)/uv run --quiet --project build/benchmarks/event_driven --with 'faststream[nats,redis]>=0.7,<0.8' benchmarks/streaming.py build/benchmarks/event_driven
 
 .PHONY: prove
 prove: setup ## the full proof: every combination, with all tests; writes docs/proof.md and goes on where it stopped

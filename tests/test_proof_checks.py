@@ -424,8 +424,8 @@ TRACES: dict[str, tuple[str, str, str]] = {
     ),
     "its alert in a page": (
         "docs/rollback.md",
-        "Is `ErrorBudgetBurnsFast` quiet?",
-        "docs/rollback.md:{}: names 'ErrorBudgetBurnsFast', which belongs to System metrics (ML-MON-001)",
+        "Is `NoInstanceUp` quiet?",
+        "docs/rollback.md:{}: names 'NoInstanceUp', which belongs to System metrics (ML-MON-001)",
     ),
     "its metric in a page": (
         "docs/rollback.md",

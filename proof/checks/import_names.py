@@ -63,8 +63,7 @@ def declared(catalogue: Catalogue) -> Iterator[str]:
 
 def declared_by(pattern: Manifest) -> set[str]:
     """The names of the distributions that a pattern declares."""
-    groups = pattern.dependencies
-    return {canonicalize_name(Requirement(text).name) for text in (*groups.runtime, *groups.train, *groups.dev)}
+    return {canonicalize_name(Requirement(text).name) for text in pattern.dependencies.every}
 
 
 def main() -> int:

@@ -34,6 +34,8 @@ del sys.path[0]
 TAIL = 8000
 POLL_S = 0.01
 PR_SET_CHILD_SUBREAPER = 36
+ALLOCATOR = "jemalloc_bg_thd"
+"""Threads that give memory back, started now and then; jemalloc is prepared for forks that lose them."""
 PROBE = "--probe"
 """Only tell which imports start threads."""
 
@@ -72,7 +74,14 @@ def _preload(names: list[str]) -> list[str]:
 
 def _threads() -> int:
     tasks = Path("/proc/self/task")
-    return len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
+    if not tasks.is_dir():
+        return threading.active_count()
+    names = []
+    for task in tasks.iterdir():
+        # A thread may end meanwhile.
+        with suppress(OSError):
+            names.append((task / "comm").read_text().strip())
+    return sum(name != ALLOCATOR for name in names)
 
 
 def _say(answers: Any, message: dict[str, Any]) -> None:

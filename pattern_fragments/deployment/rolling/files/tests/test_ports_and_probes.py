@@ -19,11 +19,6 @@ def test_the_container_s_port_is_the_port_of_the_service() -> None:
     assert PORTS["http"] == Settings.model_fields["port"].default
 
 
-def test_the_service_leads_to_a_port_of_the_container() -> None:
-    service = yaml.safe_load((BASE / "service.yaml").read_text())
-    assert {port["targetPort"] for port in service["spec"]["ports"]} <= {*PORTS, *PORTS.values()}
-
-
 def test_the_compose_file_leads_to_the_port_of_the_service() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     [mapping] = services[DEPLOYMENT["metadata"]["name"]]["ports"]

@@ -1,0 +1,1 @@
+"""Events in, predictions out, over a broker."""

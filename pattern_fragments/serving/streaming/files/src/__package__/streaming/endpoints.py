@@ -1,0 +1,70 @@
+"""Probes and what other patterns show, over HTTP, in a thread beside the consumer."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from ..settings import Settings
+from .figures import Figures
+
+STUCK_AFTER_S = 60.0
+"""A loop that has not gone round for so long will not by itself."""
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def endpoints(
+    settings: Settings, figures: Figures, stop: asyncio.Event, routes: Sequence[BaseRoute]
+) -> Iterator[int]:
+    """Listen while the block runs; yields the port. Raises OSError when the port is taken."""
+    application = Starlette(routes=[*_probes(figures, stop), *routes])
+    config = uvicorn.Config(
+        application,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=100,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    with socket.create_server((settings.host, settings.port)) as listener:
+        port: int = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, args=([listener],), name="endpoints")
+        thread.start()
+        try:
+            yield port
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _probes(figures: Figures, stop: asyncio.Event) -> list[Route]:
+    def livez(_: Request) -> Response:
+        silent_s = figures.silent_s()
+        if silent_s > STUCK_AFTER_S:
+            text = f"the consumer has not moved for {silent_s:.0f} s"
+            return JSONResponse({"status": text}, 503)
+        return JSONResponse({"status": "alive"})
+
+    def readyz(_: Request) -> Response:
+        if stop.is_set():
+            return JSONResponse({"status": "draining"}, 503)
+        if not figures.is_connected:
+            return JSONResponse({"status": "the broker cannot be reached"}, 503)
+        return JSONResponse({"status": "ready"})
+
+    return [Route("/livez", livez), Route("/readyz", readyz)]

@@ -1,0 +1,1 @@
+"""The consumer against real brokers, and its parts."""

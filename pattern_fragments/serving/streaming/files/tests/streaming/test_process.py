@@ -1,0 +1,161 @@
+"""The process: what it refuses to start with, its probes, and how it ends."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from __package__.model_folder import ModelFolder
+from __package__.publish import publish
+from __package__.replay import replay
+from __package__.service import Service
+from __package__.settings import Settings
+from __package__.streaming.broker import (
+    Outgoing,
+    open_broker,
+    shared_broker,
+)
+
+from .conftest import Stage, environment, make_stage
+from .servers import free_port
+
+CONSUME = "__package__.consume"
+DEMONSTRATE = "__package__.demonstrate"
+
+Events = Callable[..., list[Outgoing]]
+
+
+@contextmanager
+def consuming(
+    stage: Stage, folder: ModelFolder, module: str = CONSUME
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A consumer in a process of its own, and the address of its endpoints."""
+    process = subprocess.Popen(  # noqa: S603 - this package
+        [sys.executable, "-m", module],
+        env=os.environ | environment(stage.settings, folder.path),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            entry = json.loads(line)
+            if entry["message"] == "consuming":
+                break
+        yield process, f"http://127.0.0.1:{entry['port']}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def status(address: str, path: str) -> int:
+    return httpx.get(f"{address}{path}", trust_env=False).status_code
+
+
+def waits_for(address: str, path: str, expected: int) -> bool:
+    deadline = time.monotonic() + 10
+    while status(address, path) != expected:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_settings_that_cannot_work_end_it_in_one_sentence(model_folder: ModelFolder) -> None:
+    variables = {
+        "SERVICE_BROKER_URL": "amqp://me:secret@host",
+        "SERVICE_MODEL_DIR": str(model_folder.path),
+    }
+    result = subprocess.run(  # noqa: S603 - this package
+        [sys.executable, "-m", CONSUME],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("cannot consume: SERVICE_BROKER_URL begins with 'amqp'")
+    assert len(result.stderr.splitlines()) == 1
+    assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("update", "sentence"),
+    [
+        ({"broker_url": "kafka://host:1?no.such=1"}, "URL: No such configuration property"),
+        ({"broker_url": "redis://me:sec/ret@host"}, "URL is no address of a broker, such as"),
+        ({"broker_url": "nats://me:sec/ret@host"}, "URL is no address of a broker, such as"),
+        ({"events_stream": "predictions"}, "must be three different streams"),
+    ],
+)
+def test_a_broker_that_cannot_be_is_refused_without_its_password(
+    update: dict[str, str], sentence: str, settings: Settings
+) -> None:
+    with pytest.raises(ValueError, match=sentence) as refusal:
+        open_broker(settings.model_copy(update=update))
+    assert "sec" not in str(refusal.value)
+
+
+def test_commands_for_the_streams_of_another_process_need_a_broker(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="memory:// lives within one process"):
+        asyncio.run(publish(settings, per_second=1, most=1))
+    with pytest.raises(ValueError, match="memory:// lives within one process"):
+        asyncio.run(replay(settings, None, 1, is_dry=True))
+    with pytest.raises(ValueError, match="memory:// lives within one process"):
+        shared_broker(settings)
+
+
+@pytest.mark.parametrize("stage", ["redis"], indirect=True)
+def test_sigterm_finishes_what_is_in_flight_and_ends_with_0(
+    stage: Stage, make_events: Events, model_folder: ModelFolder
+) -> None:
+    async def left_over() -> tuple[int, int]:
+        async with stage.connected() as broker:
+            return (await broker.backlog()).events, len(await stage.predictions())
+
+    asyncio.run(stage.publish(make_events(4000)))
+    with consuming(stage, model_folder) as (process, address):
+        assert status(address, "/livez") == 200
+        assert waits_for(address, "/readyz", 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    waiting, predicted = asyncio.run(left_over())
+    assert waiting + predicted == 4000
+
+
+def test_a_broker_that_is_away_makes_the_consumer_wait_alive_and_not_ready(
+    service: Service, settings: Settings, model_folder: ModelFolder
+) -> None:
+    stage = make_stage(f"redis://:secret@127.0.0.1:{free_port()}", service, settings)
+    with consuming(stage, model_folder) as (process, address):
+        time.sleep(0.3)
+        assert status(address, "/livez") == 200
+        assert status(address, "/readyz") == 503
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=10)
+        assert process.returncode == 0
+    assert "secret" not in output
+
+
+def test_without_a_broker_it_shows_predictions_for_sample_events(
+    service: Service, settings: Settings, model_folder: ModelFolder
+) -> None:
+    stage = make_stage("memory://", service, settings)
+    with consuming(stage, model_folder, DEMONSTRATE) as (process, _):
+        assert process.stdout is not None
+        for line in process.stdout:
+            entry = json.loads(line)
+            if entry["message"] == "predicted":
+                break
+        assert entry["events"] > 0
+        assert 0 <= entry["newest"]["value"] <= 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
