@@ -49,7 +49,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 import numpy as np
 from PACKAGE.batch import source
-from PACKAGE.batch.engines import cores
+from PACKAGE.batch.cores import cores
 from PACKAGE.batch.frame_encoder import FrameEncoder
 from PACKAGE.settings import read_settings
 from PACKAGE.wiring import build_service

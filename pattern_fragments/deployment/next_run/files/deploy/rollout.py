@@ -1,9 +1,9 @@
-"""Gives the schedule of an environment a new version, and the old one back when a trial run fails.
+"""Tries a new version with a job that publishes nothing, and only then gives it to the schedule.
 
     python3 deploy/rollout.py staging
     python3 deploy/rollout.py production run --from 2013-07-01 --to 2013-07-03
 
-The second form starts one job beside the schedule, with arguments of its own, and waits for it.
+The second form starts one job of the version that the schedule has, with arguments of its own.
 Needs kubectl, with a context that may change the environment's namespace, and nothing else.
 """
 
@@ -20,13 +20,17 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 POLL_S = 2.0
+SPARE_S = 60.0
+"""A job that is not over so long after its own deadline is not waited for."""
 
 
 def main() -> None:
     """Exit with 0 when the trial or the job succeeded, with a sentence when it did not."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("environment", help="the name of a folder in deploy/overlays")
-    parser.add_argument("--timeout", type=float, default=3600, help="seconds to wait for the job")
+    parser.add_argument(
+        "--timeout", type=int, default=900, help="seconds that a trial may take, 900 by default"
+    )
     parser.add_argument(
         "run", nargs="?", choices=["run"], help="one job; it gets all further arguments"
     )
@@ -36,79 +40,97 @@ def main() -> None:
     overlay = ROOT / "deploy" / "overlays" / options.environment
     if not overlay.is_dir():
         sys.exit(f"There is no environment {options.environment!r} in deploy/overlays.")
-    schedule = Schedule(namespace_of(overlay), options.timeout)
+    cluster = Cluster(namespace_of(overlay))
     try:
         if options.run:
-            if not schedule.run(arguments):
-                sys.exit("The job failed: its log says why.")
+            run(cluster, arguments)
         else:
-            roll_out(overlay, schedule)
+            roll_out(overlay, cluster, options.timeout)
     except subprocess.CalledProcessError as error:
         sys.exit(f"`{shlex.join(error.cmd)}` failed. Nothing was done after it.")
     except FileNotFoundError as error:
         sys.exit(f"There is no {error.filename!r} here.")
     except TimeoutError as error:
-        sys.exit(str(error))
+        sys.exit(f"{error} Nothing was done after it.")
 
 
-def roll_out(overlay: Path, schedule: "Schedule") -> None:
-    """Apply the overlay and try it; give the schedule its old version back when that fails."""
-    before = schedule.read()
-    kubectl("apply", "-k", str(overlay))
-    if schedule.run(["--trial"]):
-        return
-    if before is None:
-        schedule.suspend()
-        sys.exit("The trial of the first version failed: the schedule is suspended.")
-    schedule.restore(before)
-    sys.exit("The trial failed: the next run is by the version from before.")
+def roll_out(overlay: Path, cluster: "Cluster", timeout: int) -> None:
+    """Try what the overlay says, and apply its schedule when that succeeds."""
+    objects = cluster.render(overlay)
+    [schedule] = [each for each in objects if each["kind"] == "CronJob"]
+    # What a job of the new version needs: its settings, its identity, its volume.
+    cluster.apply([each for each in objects if each["kind"] != "CronJob"])
+    job = {**schedule["spec"]["jobTemplate"]["spec"], "backoffLimit": 0}
+    # Also ends a pod that never starts, because its image cannot be pulled, say.
+    job["activeDeadlineSeconds"] = timeout
+    if not cluster.run(job, ["--trial"]):
+        sys.exit("The trial failed: the schedule is as it was.")
+    cluster.apply([schedule])
 
 
-class Schedule:
-    """The CronJob of this service in one namespace."""
+def run(cluster: "Cluster", arguments: list[str]) -> None:
+    """Run one job of the schedule's version."""
+    schedule = cluster.schedule()
+    if schedule is None:
+        sys.exit("There is no schedule yet: roll out first.")
+    if not cluster.run(schedule["spec"]["jobTemplate"]["spec"], arguments):
+        sys.exit("The job failed: its log says why.")
 
-    def __init__(self, namespace: str, timeout: float) -> None:
+
+class Cluster:
+    """The objects of this service in one namespace."""
+
+    def __init__(self, namespace: str) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         self._name: str = project["name"]
         self._namespace = namespace
-        self._timeout = timeout
 
-    def read(self) -> dict[str, Any] | None:
+    def render(self, overlay: Path) -> list[dict[str, Any]]:
+        """The objects of an overlay."""
+        text = self._kubectl("create", "-k", str(overlay), "--dry-run=client", "-o", "json")
+        decoder, place = json.JSONDecoder(), 0
+        objects: list[dict[str, Any]] = []
+        # One list, or one document after the other, as the version of kubectl has it.
+        while text[place:].strip():
+            place += len(text[place:]) - len(text[place:].lstrip())
+            found, place = decoder.raw_decode(text, place)
+            objects += found["items"] if found["kind"] == "List" else [found]
+        return objects
+
+    def apply(self, objects: list[dict[str, Any]]) -> None:
+        """Create or change objects."""
+        content = {"apiVersion": "v1", "kind": "List", "items": objects}
+        sys.stdout.write(self._kubectl("apply", "-f", "-", given=json.dumps(content)))
+
+    def schedule(self) -> dict[str, Any] | None:
         """The CronJob as the cluster has it; None before the first rollout."""
-        found = self._kubectl("get", self._cronjob, "--ignore-not-found", "-o", "json")
+        found = self._kubectl("get", f"cronjob/{self._name}", "--ignore-not-found", "-o", "json")
         return json.loads(found) if found else None
 
-    def run(self, arguments: list[str]) -> bool:
-        """Start one job of the CronJob's version with further arguments; whether it succeeds.
+    def run(self, spec: dict[str, Any], arguments: list[str]) -> bool:
+        """Start one job with further arguments and wait for it; whether it succeeds.
 
-        Raises TimeoutError when it has not ended in time; it is left to run.
+        Raises TimeoutError when the cluster does not end it in time.
         """
         name = f"{self._name[:40]}-{time.time_ns() // 1_000_000}"
-        job = json.loads(
-            self._kubectl(
-                *("create", "job", name, f"--from={self._cronjob}"),
-                *("--dry-run=client", "-o", "json"),
-            )
-        )
-        [container] = job["spec"]["template"]["spec"]["containers"]
+        spec = json.loads(json.dumps(spec))
+        [container] = spec["template"]["spec"]["containers"]
         container["args"] = [*container["args"], *arguments]
+        labels = spec["template"]["metadata"]["labels"]
+        job = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": name, "labels": labels},
+            "spec": spec,
+        }
         self._kubectl("create", "-f", "-", given=json.dumps(job))
-        succeeded = self._wait(name)
-        sys.stdout.write(self._kubectl("logs", f"job/{name}", "--tail=50"))
+        succeeded = self._wait(name, spec["activeDeadlineSeconds"] + SPARE_S)
+        # A pod that never started, or is gone, has no log.
+        sys.stdout.write(self._kubectl("logs", f"job/{name}", "--tail=50", check=False))
         return succeeded
 
-    def suspend(self) -> None:
-        """Start no further run."""
-        self._kubectl("patch", self._cronjob, "-p", '{"spec": {"suspend": true}}')
-
-    def restore(self, before: dict[str, Any]) -> None:
-        """Give the CronJob the specification that it had."""
-        kept = {key: before["metadata"][key] for key in ("name", "namespace", "labels")}
-        old = {key: before[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": kept}
-        self._kubectl("replace", "-f", "-", given=json.dumps(old))
-
-    def _wait(self, name: str) -> bool:
-        deadline = time.monotonic() + self._timeout
+    def _wait(self, name: str, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             status = json.loads(self._kubectl("get", f"job/{name}", "-o", "json")).get("status", {})
             ended = {
@@ -117,17 +139,16 @@ class Schedule:
             if ended & {"Complete", "Failed"}:
                 return "Complete" in ended
             time.sleep(POLL_S)
-        raise TimeoutError(
-            f"After {self._timeout:g} s the job {name} has not ended: it goes on, and nothing was"
-            " undone. See docs/rollback.md."
-        )
+        raise TimeoutError(f"After {seconds:g} s the job {name} has not ended.")
 
-    @property
-    def _cronjob(self) -> str:
-        return f"cronjob/{self._name}"
-
-    def _kubectl(self, *arguments: str, given: str | None = None) -> str:
-        return kubectl("-n", self._namespace, *arguments, given=given, read=True)
+    def _kubectl(self, *arguments: str, given: str | None = None, check: bool = True) -> str:
+        return subprocess.run(  # noqa: S603 - no shell, and the caller's own words
+            ["kubectl", "-n", self._namespace, *arguments],  # noqa: S607 - the one on the PATH
+            input=given,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=check,
+        ).stdout
 
 
 def namespace_of(overlay: Path) -> str:
@@ -137,20 +158,6 @@ def namespace_of(overlay: Path) -> str:
     if found is None:
         sys.exit(f"{overlay}/kustomization.yaml names no namespace.")
     return found[1]
-
-
-def kubectl(*arguments: str, given: str | None = None, read: bool = False) -> str:
-    """Run kubectl; what it says goes to the screen as it comes, unless it is to be read."""
-    return (
-        subprocess.run(  # noqa: S603 - no shell, and the caller's own words
-            ["kubectl", *arguments],  # noqa: S607 - whichever is on the PATH
-            input=given,
-            stdout=subprocess.PIPE if read else None,
-            text=True,
-            check=True,
-        ).stdout
-        or ""
-    )
 
 
 if __name__ == "__main__":

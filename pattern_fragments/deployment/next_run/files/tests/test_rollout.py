@@ -14,26 +14,20 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 CRONJOB: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "base" / "cronjob.yaml").read_text())
-NAME: str = CRONJOB["metadata"]["name"]
+TEMPLATE: dict[str, Any] = CRONJOB["spec"]["jobTemplate"]["spec"]
+SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}}
 KUBECTL = """#!/bin/sh
 echo "$*" >> "{folder}/calls"
 case "$*" in
-    *"get cronjob/"*) cat "{folder}/before" ;;
-    "apply "*) echo "configured"; exit {apply} ;;
-    *"create job"*) cat "{folder}/job" ;;
+    *"create -k"*) cat "{folder}/rendered" ;;
+    *"apply -f -"*) cat >> "{folder}/applied"; exit {apply} ;;
+    *"get cronjob/"*) cat "{folder}/schedule" ;;
     *"create -f -"*) cat > "{folder}/created" ;;
     *"get job/"*) cat "{folder}/status" ;;
-    *"replace -f -"*) cat > "{folder}/replaced" ;;
-    *" logs "*) echo "what the job logged" ;;
+    *" logs "*) echo "what the job logged"; exit {logs} ;;
 esac
 """
 Rollout = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def found(generation: int) -> dict[str, Any]:
-    """The CronJob as a cluster prints it: with a namespace and what the cluster adds."""
-    metadata = {"namespace": "n", "labels": {}, "generation": generation, "uid": "u"}
-    return {**CRONJOB, "metadata": {**CRONJOB["metadata"], **metadata}, "status": {}}
 
 
 def ended(how: str) -> dict[str, Any]:
@@ -43,19 +37,21 @@ def ended(how: str) -> dict[str, Any]:
 
 @pytest.fixture
 def rollout(tmp_path: Path) -> Rollout:
-    """Runs the script in a cluster whose CronJob is `before` and whose job ends as in `status`."""
+    """Runs the script in a cluster whose job ends as in `status`."""
 
     def run(
         *arguments: str,
-        before: dict[str, Any] | None = None,
         status: dict[str, Any] | None = None,
+        rendered: str = json.dumps(CRONJOB) + "\n" + json.dumps(SETTINGS),
+        schedule: dict[str, Any] | None = CRONJOB,
         apply: int = 0,
+        logs: int = 0,
     ) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "before").write_text(json.dumps(before) if before else "")
+        (tmp_path / "rendered").write_text(rendered)
+        (tmp_path / "schedule").write_text(json.dumps(schedule) if schedule else "")
         (tmp_path / "status").write_text(json.dumps(status or {}))
-        (tmp_path / "job").write_text(json.dumps({"spec": CRONJOB["spec"]["jobTemplate"]["spec"]}))
         kubectl = tmp_path / "kubectl"
-        kubectl.write_text(KUBECTL.format(folder=tmp_path, apply=apply))
+        kubectl.write_text(KUBECTL.format(folder=tmp_path, apply=apply, logs=logs))
         kubectl.chmod(stat.S_IRWXU)
         return subprocess.run(  # noqa: S603 - the script under test
             [sys.executable, ROOT / "deploy" / "rollout.py", *arguments],
@@ -68,87 +64,108 @@ def rollout(tmp_path: Path) -> Rollout:
     return run
 
 
-@pytest.fixture
-def calls(tmp_path: Path) -> Callable[[], str]:
-    return (tmp_path / "calls").read_text
+def applied(folder: Path) -> list[str]:
+    """The kinds of objects that were applied, in order."""
+    decoder, text, kinds = json.JSONDecoder(), (folder / "applied").read_text(), []
+    while text:
+        found, place = decoder.raw_decode(text)
+        text = text[place:]
+        kinds += [each["kind"] for each in found["items"]]
+    return kinds
 
 
-def arguments_of(path: Path) -> list[str]:
-    [container] = json.loads(path.read_text())["spec"]["template"]["spec"]["containers"]
+def created(folder: Path) -> dict[str, Any]:
+    """The specification of the job that was started."""
+    job = json.loads((folder / "created").read_text())
+    assert job["kind"] == "Job"
+    spec: dict[str, Any] = job["spec"]
+    return spec
+
+
+def arguments_of(spec: dict[str, Any]) -> list[str]:
+    [container] = spec["template"]["spec"]["containers"]
     arguments: list[str] = container["args"]
     return arguments
 
 
-def test_a_version_whose_trial_succeeds_stays(
-    rollout: Rollout, calls: Callable[[], str], tmp_path: Path
-) -> None:
-    result = rollout("staging", before=found(4), status=ended("Complete"))
+def test_a_version_whose_trial_succeeds_gets_the_schedule(rollout: Rollout, tmp_path: Path) -> None:
+    result = rollout("staging", status=ended("Complete"))
     assert result.returncode == 0, result.stderr
-    assert f"apply -k {ROOT / 'deploy' / 'overlays' / 'staging'}\n" in calls()
-    assert arguments_of(tmp_path / "created")[-1] == "--trial"
-    assert "replace" not in calls()
+    assert applied(tmp_path) == ["ConfigMap", "CronJob"]
 
 
-def test_the_trial_runs_the_command_of_the_schedule(rollout: Rollout, tmp_path: Path) -> None:
-    rollout("staging", before=found(4), status=ended("Complete"))
-    [container] = CRONJOB["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    assert arguments_of(tmp_path / "created")[:-1] == container["args"]
+def test_a_list_of_objects_is_understood_too(rollout: Rollout, tmp_path: Path) -> None:
+    listed = json.dumps({"kind": "List", "items": [SETTINGS, CRONJOB]})
+    assert rollout("staging", rendered=listed, status=ended("Complete")).returncode == 0
+    assert applied(tmp_path) == ["ConfigMap", "CronJob"]
 
 
-def test_a_version_whose_trial_fails_gives_way_to_the_one_before(
+@pytest.mark.parametrize("logs", [0, 1], ids=["with a log", "of a pod that never started"])
+def test_a_version_whose_trial_fails_never_reaches_the_schedule(
+    rollout: Rollout, tmp_path: Path, logs: int
+) -> None:
+    result = rollout("staging", status=ended("Failed"), logs=logs)
+    assert result.returncode == 1
+    assert "the schedule is as it was" in result.stderr
+    assert applied(tmp_path) == ["ConfigMap"]
+
+
+def test_the_trial_is_the_job_of_the_schedule_once_and_publishes_nothing(
     rollout: Rollout, tmp_path: Path
 ) -> None:
-    before = found(4)
-    result = rollout("staging", before=before, status=ended("Failed"))
-    assert result.returncode == 1
-    assert "by the version from before" in result.stderr
-    restored = json.loads((tmp_path / "replaced").read_text())
-    assert restored["spec"] == before["spec"]
-    assert set(restored["metadata"]) == {"name", "namespace", "labels"}
+    rollout("--timeout=300", "staging", status=ended("Complete"))
+    trial = created(tmp_path)
+    assert arguments_of(trial) == [*arguments_of(TEMPLATE), "--trial"]
+    assert (trial["backoffLimit"], trial["activeDeadlineSeconds"]) == (0, 300)
+    [container], [expected] = (each["template"]["spec"]["containers"] for each in (trial, TEMPLATE))
+    assert {**container, "args": None} == {**expected, "args": None}
 
 
 def test_the_log_of_the_trial_is_shown(rollout: Rollout) -> None:
-    result = rollout("staging", before=found(4), status=ended("Failed"))
-    assert "what the job logged" in result.stdout
+    assert "what the job logged" in rollout("staging", status=ended("Failed")).stdout
 
 
-def test_a_first_version_whose_trial_fails_is_suspended(
-    rollout: Rollout, calls: Callable[[], str]
+def test_a_trial_that_the_cluster_does_not_end_changes_no_schedule(
+    rollout: Rollout, tmp_path: Path
 ) -> None:
-    result = rollout("staging", status=ended("Failed"))
-    assert result.returncode == 1
-    assert "the schedule is suspended" in result.stderr
-    assert '{"spec": {"suspend": true}}' in calls()
-    assert "replace" not in calls()
-
-
-def test_a_trial_that_does_not_end_undoes_nothing(
-    rollout: Rollout, calls: Callable[[], str]
-) -> None:
-    result = rollout("--timeout=0.1", "staging", before=found(4))
+    result = rollout("--timeout=-60", "staging")
     assert result.returncode == 1
     assert "has not ended" in result.stderr
-    assert "replace" not in calls()
+    assert applied(tmp_path) == ["ConfigMap"]
 
 
 def test_a_failing_apply_is_a_sentence_and_starts_no_trial(
-    rollout: Rollout, calls: Callable[[], str]
+    rollout: Rollout, tmp_path: Path
 ) -> None:
-    result = rollout("staging", before=found(4), apply=1)
+    result = rollout("staging", apply=1)
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
-    assert "`kubectl apply -k " in result.stderr
-    assert "create" not in calls()
+    assert "apply -f -` failed" in result.stderr
+    assert not (tmp_path / "created").exists()
 
 
 def test_a_job_of_its_own_gets_its_arguments_and_changes_no_version(
-    rollout: Rollout, calls: Callable[[], str], tmp_path: Path
+    rollout: Rollout, tmp_path: Path
 ) -> None:
     wanted = ["--from", "2013-07-01", "--to", "2013-07-03"]
     result = rollout("production", "run", *wanted, status=ended("Complete"))
     assert result.returncode == 0, result.stderr
-    assert arguments_of(tmp_path / "created")[-4:] == wanted
-    assert "apply -k" not in calls()
+    job = created(tmp_path)
+    assert arguments_of(job) == [*arguments_of(TEMPLATE), *wanted]
+    assert job["backoffLimit"] == TEMPLATE["backoffLimit"]
+    assert not (tmp_path / "applied").exists()
+
+
+def test_a_job_of_its_own_that_fails_is_told(rollout: Rollout) -> None:
+    result = rollout("production", "run", status=ended("Failed"))
+    assert result.returncode == 1
+    assert "The job failed" in result.stderr
+
+
+def test_before_the_first_rollout_there_is_no_version_to_run(rollout: Rollout) -> None:
+    result = rollout("production", "run", schedule=None)
+    assert result.returncode == 1
+    assert "roll out first" in result.stderr
 
 
 def test_arguments_that_no_job_gets_are_refused(rollout: Rollout, tmp_path: Path) -> None:
@@ -156,12 +173,6 @@ def test_arguments_that_no_job_gets_are_refused(rollout: Rollout, tmp_path: Path
     assert result.returncode == 2
     assert "they follow the word run" in result.stderr
     assert not (tmp_path / "calls").exists()
-
-
-def test_a_job_of_its_own_that_fails_is_told(rollout: Rollout) -> None:
-    result = rollout("production", "run", status=ended("Failed"))
-    assert result.returncode == 1
-    assert "The job failed" in result.stderr
 
 
 def test_an_unknown_environment_is_refused_before_anything_is_applied(

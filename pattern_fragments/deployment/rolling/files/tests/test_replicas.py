@@ -1,4 +1,4 @@
-"""How many pods there are, and that a rollout takes none away."""
+"""Which pods there are and how many, and that a rollout takes none away."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,19 @@ import yaml
 DEPLOY = Path(__file__).parents[1] / "deploy"
 DEPLOYMENT: dict[str, Any] = yaml.safe_load((DEPLOY / "base" / "deployment.yaml").read_text())
 OVERLAYS = sorted(path.parent for path in DEPLOY.glob("overlays/*/kustomization.yaml"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((DEPLOY / "base").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_every_selector_finds_the_pods(path: Path) -> None:
+    spec = yaml.safe_load(path.read_text()).get("spec", {})
+    selectors = [spec[key] for key in ("selector", "podSelector") if key in spec]
+    labels = DEPLOYMENT["spec"]["template"]["metadata"]["labels"]
+    for selector in selectors:
+        wanted = selector.get("matchLabels", selector)
+        assert wanted
+        assert wanted.items() <= labels.items()
 
 
 def test_a_rollout_never_takes_capacity_away() -> None:

@@ -65,10 +65,32 @@ def test_a_job_that_goes_on_keeps_its_features(
 
 
 @needs_entities
-def test_a_snapshot_made_elsewhere_is_used_as_it_is(settings: Settings, tmp_path: Path) -> None:
-    given = settings.model_copy(update={"snapshot_path": tmp_path / "given.json"})
-    assert snapshot_at(given, tmp_path, MOMENT) == given
-    assert not any(tmp_path.iterdir())
+def test_a_job_keeps_its_copy_of_a_snapshot_made_elsewhere(
+    settings: Settings, tmp_path: Path
+) -> None:
+    given, folder = tmp_path / "given.json", tmp_path / "job"
+    folder.mkdir()
+    content = (settings.model_dir / FILE_NAME).read_bytes()
+    given.write_bytes(content)
+    told = settings.model_copy(update={"snapshot_path": given})
+    first = snapshot_at(told, folder, MOMENT)
+    assert first.snapshot_path == folder / FILE_NAME
+    given.write_text("another one")
+    assert snapshot_at(told, folder, MOMENT) == first
+    assert (folder / FILE_NAME).read_bytes() == content
+
+
+@needs_entities
+@pytest.mark.parametrize("content", ["{", '{"as_of": 5, "newest": {}, "entities": {}}'])
+def test_a_snapshot_made_elsewhere_that_is_wrong_leaves_nothing_to_go_on_with(
+    content: str, settings: Settings, tmp_path: Path
+) -> None:
+    given, folder = tmp_path / "given.json", tmp_path / "job"
+    folder.mkdir()
+    given.write_text(content)
+    with pytest.raises(ValueError, match="snapshot"):
+        snapshot_at(settings.model_copy(update={"snapshot_path": given}), folder, MOMENT)
+    assert not any(folder.iterdir())
 
 
 @needs_entities

@@ -30,7 +30,7 @@ def push(job: str, registry: CollectorRegistry, settings: Settings) -> Callable[
                 grouping_key={"namespace": settings.namespace},
                 timeout=TIMEOUT_S,
             )
-        except (OSError, ValueError, HTTPException):
-            logger.warning("the metrics of this run were not pushed", exc_info=True)
+        except (OSError, ValueError, HTTPException) as error:
+            logger.warning("the metrics of this run were not pushed: %s", error)
 
     return report

@@ -1,4 +1,4 @@
-"""What happened to a request, told to whoever wants to know, after the answer has left."""
+"""What was scored or refused, told to whoever wants to know, after the result has left."""
 
 import logging
 import time
@@ -41,7 +41,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that got no prediction; `reason` is a short label from a small, fixed set."""
+    """What got no prediction; `reason` is a short label from a small, fixed set."""
 
     reason: str
     duration_s: float
@@ -51,7 +51,7 @@ class Observer(Protocol):
     """Watches predictions. It is called in line: what is slow must be done elsewhere."""
 
     def scored(self, scored: Scored) -> None:
-        """Rows were predicted and answered."""
+        """Rows were predicted, and the result has left."""
 
     def refused(self, refused: Refused) -> None:
         """A request was refused."""
@@ -75,7 +75,7 @@ class Observers:
         raise LookupError(f"no {kind.__name__} observes this service")
 
     def scored(self, scored: Scored) -> None:
-        """Rows were predicted and answered."""
+        """Rows were predicted, and the result has left."""
         for position, observer in enumerate(self._observers):
             self._tell(position, observer.scored, scored)
 

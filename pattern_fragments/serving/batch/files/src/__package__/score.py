@@ -14,12 +14,13 @@ from types import FrameType
 
 from . import logs
 from .batch import DATE
+from .batch.cores import cores
 from .settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
 
-FAILED, TOO_MANY_BAD_ROWS = 1, 3
-"""Exit codes. A second try may mend the first; it cannot mend the rows. (2: wrong arguments.)"""
+FAILED, WRONG, TOO_MANY_BAD_ROWS = 1, 2, 3
+"""Exit codes. A second try may mend the first; it mends no argument, no setting and no row."""
 
 
 class _Told(BaseException):
@@ -36,29 +37,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
     try:
-        settings = read_settings()
-        logs.configure(settings.log_level)
-        days = _days(options, settings)
-        if options.rollback:
-            return _roll_back(settings, days[0])
-        reports = len(days) == 1 and not options.trial
-        return max([_score(settings, day, options, reports) for day in days])
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"cannot score: {error}\n")
-        return FAILED
+        return _run(options)
     except _Told as told:
         sys.stderr.write(f"ended by {told}; what is done stays, and the next run goes on there\n")
         return told.code
 
 
+def today() -> date:
+    """The day that the schedule's run is for."""
+    return datetime.now(UTC).date()
+
+
+def _run(options: argparse.Namespace) -> int:
+    code = WRONG
+    try:
+        settings = read_settings()
+        logs.configure(settings.log_level)
+        scheduled = today()
+        days = _days(options, settings, scheduled)
+        code = FAILED
+        if options.rollback:
+            return _roll_back(settings, days[0])
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"cannot score: {error}\n")
+        return code
+    # The figures of a past day would take the place of the last night's.
+    reported = () if options.trial else days if options.report else (scheduled,)
+    return max([_score(settings, day, options, day in reported) for day in days])
+
+
 def _score(settings: Settings, day: date, options: argparse.Namespace, reports: bool) -> int:
     """Score a day; the exit code."""
     # polars takes as many threads as there are cores unless it is told when it is imported.
-    os.environ.setdefault("POLARS_MAX_THREADS", str(settings.workers or os.cpu_count() or 1))
+    os.environ.setdefault("POLARS_MAX_THREADS", str(settings.workers or cores()))
     from .batch.figures import Figures
     from .batch.run import TooManyBadRows, run_day, try_day
 
-    figures = Figures(settings)
+    figures = Figures(settings, day)
     code = FAILED
     try:
         if options.trial:
@@ -69,8 +84,11 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{day} was not published: {error}\n")
         code = TOO_MANY_BAD_ROWS if isinstance(error, TooManyBadRows) else FAILED
+    except _Told:
+        # A node that is drained is no failure: the next attempt goes on, and reports.
+        reports = False
+        raise
     finally:
-        # A backfill would take the place of the last night's figures, and is watched by its caller.
         if reports:
             figures.report(failed=code != 0)
     return code
@@ -86,14 +104,14 @@ def _roll_back(settings: Settings, day: date) -> int:
     return 0
 
 
-def _days(options: argparse.Namespace, settings: Settings) -> list[date]:
+def _days(options: argparse.Namespace, settings: Settings, scheduled: date) -> list[date]:
     first, last = options.first, options.last
     if (first is None) != (last is None):
         raise ValueError("--from and --to belong together")
     if first is None or last is None:
         if options.rollback and options.date is None:
             raise ValueError("--rollback needs --date")
-        return [options.date or datetime.now(UTC).date()]
+        return [options.date or scheduled]
     if options.date is not None or options.rollback:
         raise ValueError("--from and --to go with neither --date nor --rollback")
     if last < first:
@@ -120,13 +138,19 @@ def _parser() -> argparse.ArgumentParser:
         "--trial", action="store_true", help="score a part of it, and publish nothing"
     )
     parser.add_argument(
+        "--report", action="store_true", help="report the figures of past days as those of today"
+    )
+    parser.add_argument(
         "--rollback", action="store_true", help="publish the version before, and score nothing"
     )
     return parser
 
 
 def _day(text: str) -> date:
-    return date.fromisoformat(text)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

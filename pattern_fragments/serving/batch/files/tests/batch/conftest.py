@@ -1,9 +1,10 @@
 """Input of a sample day, runs in this process and in one of their own, and what they leave."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -59,10 +60,20 @@ def run(settings: Settings) -> Run:
 
     def score(again: bool = False, **changes: object) -> Manifest:
         changed = settings.model_copy(update=changes)
-        run_day(changed, DAY, again, Figures(changed))
+        run_day(changed, DAY, again, Figures(changed, DAY))
         return Manifest.read(published(changed.output) / "manifest.json")
 
     return score
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What signals do in this process, put back as it was afterwards."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, action in zip(numbers, before, strict=True):
+        signal.signal(number, action)
 
 
 def published(output: Path) -> Path:

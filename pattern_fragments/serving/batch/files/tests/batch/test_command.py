@@ -1,10 +1,10 @@
 """The command: which days, how it ends, what it says."""
 
+import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,26 +12,17 @@ import polars as pl
 import pytest
 
 from __package__ import score
+from __package__.batch.versions import TRIAL
 from __package__.domain import sample
 from __package__.sample_input import main as write_sample_input
 from __package__.score import main
 from __package__.settings import Settings
 
-from .conftest import COMMAND, DAY, command, environment, published, read
+from .conftest import COMMAND, DAY, Run, command, environment, published, read
 
 NEXT = DAY + timedelta(days=1)
 
 pytestmark = pytest.mark.usefixtures("root_logger", "signals")
-
-
-@pytest.fixture
-def signals() -> Iterator[None]:
-    """What signals do in this process, put back as it was afterwards."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, action in zip(numbers, before, strict=True):
-        signal.signal(number, action)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +37,7 @@ def signals() -> Iterator[None]:
 def test_wrong_arguments_are_refused_in_one_sentence(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 1
+    assert main(arguments) == score.WRONG
     assert capsys.readouterr().err.startswith(f"cannot score: {message}")
 
 
@@ -54,7 +45,7 @@ def test_a_backfill_needs_a_place_for_the_day(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SERVICE_INPUT", "in/rows.csv")
-    assert main(["--from", "2013-07-01", "--to", "2013-07-02"]) == 1
+    assert main(["--from", "2013-07-01", "--to", "2013-07-02"]) == score.WRONG
     assert "SERVICE_INPUT=in/rows.csv is the same for every day" in capsys.readouterr().err
 
 
@@ -94,6 +85,17 @@ def test_a_trial_fails_where_the_run_would(settings: Settings, day_input: Path) 
 
 
 @pytest.mark.usefixtures("day_input")
+def test_a_run_removes_what_a_killed_trial_has_left(run: Run, settings: Settings) -> None:
+    killed, at_work = settings.output / f"{TRIAL}old", settings.output / f"{TRIAL}new"
+    for folder in (killed, at_work):
+        (folder / ".versions").mkdir(parents=True)
+    os.utime(killed, (0, 0))
+    run()
+    assert not killed.exists()
+    assert at_work.exists()
+
+
+@pytest.mark.usefixtures("day_input")
 def test_told_to_end_it_ends_soon_and_what_is_done_stays(settings: Settings) -> None:
     small = settings.model_copy(update={"rows_per_part": 1, "workers": 1})
     process = subprocess.Popen(  # noqa: S603 - this package
@@ -118,5 +120,5 @@ def test_a_setting_that_is_wrong_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SERVICE_MAX_QUARANTINED_SHARE", "2")
-    assert main(["--date", "2013-07-01"]) == 1
+    assert main(["--date", "2013-07-01"]) == score.WRONG
     assert capsys.readouterr().err.startswith("cannot score: SERVICE_MAX_QUARANTINED_SHARE: ")

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from __package__.batch import source
 from __package__.batch.versions import Day
 from __package__.settings import Settings
 
@@ -121,4 +122,5 @@ def test_the_manifest_counts_and_hashes_what_is_there(run: Run, settings: Settin
     lengths = {path.name: len(pl.read_parquet(path)) for path in folder.glob("*.parquet")}
     assert {f"{part.name}.parquet": part.scored for part in manifest.parts} == lengths
     assert manifest.rows == sum(part.rows for part in manifest.inputs) == sum(lengths.values())
-    assert manifest.features.as_of == f"{DAY}T00:00:00Z"
+    features = {path.name: source.sha256_of(path) for path in (folder / "features").glob("*")}
+    assert manifest.features == features

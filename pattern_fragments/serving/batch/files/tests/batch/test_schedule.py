@@ -28,6 +28,7 @@ def test_only_what_a_second_try_can_mend_is_tried_again(cron_job: dict[str, Any]
     rules = {rule["action"]: rule for rule in job["podFailurePolicy"]["rules"]}
     final = rules["FailJob"]["onExitCodes"]["values"]
     assert score.TOO_MANY_BAD_ROWS in final
+    assert score.WRONG in final
     assert score.FAILED not in final
     # Kubernetes knows failure policies for pods that are not restarted in place.
     assert job["template"]["spec"]["restartPolicy"] == "Never"
@@ -51,6 +52,12 @@ def test_input_and_output_lie_on_the_volume(cron_job: dict[str, Any]) -> None:
 def test_the_pod_runs_the_command(cron_job: dict[str, Any]) -> None:
     [container] = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["python", "-m", score.__name__]
+
+
+def test_as_many_parts_are_scored_at_once_as_the_limit_has_cores(cron_job: dict[str, Any]) -> None:
+    [container] = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    sources = {each["name"]: each.get("valueFrom") for each in container["env"]}
+    assert sources["SERVICE_WORKERS"] == {"resourceFieldRef": {"resource": "limits.cpu"}}
 
 
 def test_the_image_runs_the_command() -> None:

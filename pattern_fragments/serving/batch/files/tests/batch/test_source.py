@@ -95,6 +95,14 @@ def no_rows(folder: Path, rows: pl.DataFrame) -> None:
     rows[:0].write_parquet(folder / "a.parquet")
 
 
+def test_a_page_that_is_damaged_stops_the_run_in_one_sentence(run: Run, day_input: Path) -> None:
+    content = bytearray(day_input.read_bytes())
+    content[4:40] = bytes(36)
+    day_input.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(day_input))} cannot be read: "):
+        run()
+
+
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [

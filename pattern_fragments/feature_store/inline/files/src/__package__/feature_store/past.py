@@ -21,16 +21,23 @@ from .snapshot import FILE_NAME, Snapshot, snapshot_path
 def snapshot_at(settings: Settings, folder: Path, moment: datetime) -> Settings:
     """Write what was known of every entity at `moment` into `folder`; the settings to read it from.
 
-    A snapshot that lies there already stays: whoever goes on with a job goes on with its features.
-    Raises ValueError when a table that the features need holds no event until then.
+    A snapshot that the settings name is copied instead. One that lies there already stays: whoever
+    goes on with a job goes on with its features.
+    Raises ValueError when a table that the features need holds no event until then, or when the
+    snapshot that the settings name is none of these features; nothing is written then.
     """
-    if not ENTITIES or settings.snapshot_path is not None:
+    if not ENTITIES:
         return settings
     path = folder / FILE_NAME
     if not path.exists():
         signature = ModelFolder(settings.model_dir).read_signature()
-        events = data.events(moment - LONGEST_WINDOW, moment + timedelta(seconds=1))
-        snapshot_of(events, signature.inputs, moment).write(path)
+        if settings.snapshot_path is None:
+            events = data.events(moment - LONGEST_WINDOW, moment + timedelta(seconds=1))
+            snapshot = snapshot_of(events, signature.inputs, moment)
+        else:
+            snapshot = Snapshot.read(settings.snapshot_path)
+            snapshot.tables(signature.inputs)
+        snapshot.write(path)
     return settings.model_copy(update={"snapshot_path": path})
 
 

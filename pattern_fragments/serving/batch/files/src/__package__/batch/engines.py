@@ -1,22 +1,15 @@
 """What runs the parts: threads of this process, or Ray Data. Both call `score_part`."""
 
-import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from ..service import Service
+from .cores import cores
 from .part import Job, PartResult, score_part
 from .source import Part
 
 Engine = Callable[[Service, Job, Sequence[Part]], Generator[PartResult, None, None]]
 """Scores parts in any order, and gives the result of each as soon as it is there."""
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def local(service: Service, job: Job, parts: Sequence[Part]) -> Generator[PartResult, None, None]:

@@ -1,8 +1,8 @@
 """The figures of a run, for whoever watches the schedule."""
 
 import logging
-import time
-from pathlib import Path
+from datetime import UTC, date, datetime, time
+from time import monotonic
 
 from ..gauges import Gauge
 from ..observer import Refused
@@ -10,6 +10,7 @@ from ..service import Service
 from ..settings import Settings
 from ..wiring import build_reports, build_service
 from .part import PartResult
+from .versions import newest_day
 
 logger = logging.getLogger(__name__)
 
@@ -17,14 +18,14 @@ logger = logging.getLogger(__name__)
 class Figures:
     """What one run did. It reports once, when the run has ended, well or not."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, day: date) -> None:
         self.rows = 0
         self.quarantined = 0
         self._settings = settings
+        self._day = day
         self._service: Service | None = None
-        self._started = time.monotonic()
+        self._started = monotonic()
         self._failed = False
-        self._success = settings.output / ".versions" / "last-success"
 
     def watch(self, service: Service) -> None:
         """Let the service that scores report these figures too."""
@@ -40,13 +41,14 @@ class Figures:
                 Gauge(
                     "batch_duration_seconds",
                     "How long the last run took",
-                    lambda: time.monotonic() - self._started,
+                    lambda: monotonic() - self._started,
                 ),
                 Gauge("batch_failed", "1 when the last run failed, else 0", lambda: self._failed),
                 Gauge(
-                    "batch_last_success_timestamp_seconds",
-                    "When a run last ended well, in seconds since 1970 UTC; 0 when none has",
-                    self._last_success,
+                    "batch_published_day_timestamp_seconds",
+                    "Start of the newest day that is published, in seconds since 1970 UTC;"
+                    " 0 when none is",
+                    self._published_day,
                 ),
             )
         )
@@ -65,20 +67,22 @@ class Figures:
         """Send the figures to wherever the settings say; what goes wrong is only logged."""
         self._failed = failed
         try:
-            if not failed:
-                _touch(self._success)
-            if self._service is None:
-                self.watch(build_service(self._settings))
-            if self._service is not None:
-                for send in build_reports(self._service):
-                    send()
+            for send in build_reports(self._service or self._idle()):
+                send()
+        except (OSError, ValueError) as error:
+            logger.warning("the figures of the run were not reported: %s", error)
         except Exception:
             logger.warning("the figures of the run were not reported", exc_info=True)
 
-    def _last_success(self) -> float:
-        return self._success.stat().st_mtime if self._success.exists() else 0.0
+    def _idle(self) -> Service:
+        """A service that scored nothing, for a run that found nothing to do or failed before."""
+        service = build_service(self._settings)
+        # Its parts would tell of the features that the model was trained with.
+        service.gauges.clear()
+        self.watch(service)
+        return service
 
-
-def _touch(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    def _published_day(self) -> float:
+        """Read from the output, so that no run of another day can make it look fresher."""
+        day = newest_day(self._settings.output, self._day)
+        return datetime.combine(day, time(), UTC).timestamp() if day else 0.0

@@ -48,13 +48,6 @@ class Model(msgspec.Struct, frozen=True):
     version: str
 
 
-class Features(msgspec.Struct, frozen=True):
-    """What was known of the entities: the moment, and the SHA-256 of each file that holds it."""
-
-    as_of: str
-    files: Mapping[str, str]
-
-
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a version of a day's predictions was made from, and what it holds."""
 
@@ -62,7 +55,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     date: str
     version: str
     model: Model
-    features: Features
+    features: Mapping[str, str]
+    """The SHA-256 of each file that holds what was known of the entities."""
     rows: int
     scored: int
     quarantined: int

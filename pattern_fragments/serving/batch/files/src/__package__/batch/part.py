@@ -27,8 +27,6 @@ from .source import InputFile, Part
 _Entry = dict[str, Any]
 
 QUARANTINE = "quarantine"
-COMPRESSION_LEVEL = 1
-"""Of zstd: higher levels cost more time than they save space here."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -99,10 +97,10 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
     if len(rows):
         scored = scorer.score(columns, PredictionIds(job.version, numbers))
         predictions = np.ascontiguousarray(scored.predictions)
-    identity, answer, version, name, row = output_columns(signature)
+    identity, output, version, name, row = output_columns(signature)
     frame = frame.select(file.kept).with_columns(
         pl.format("{}-{}", pl.lit(job.version), pl.Series(numbers)).alias(identity),
-        pl.Series(answer, predictions),
+        pl.Series(output, predictions),
         pl.lit(signature.version).alias(version),
         pl.lit(file.name).alias(name),
         pl.Series(row, rows),
@@ -131,7 +129,7 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
 
 def _parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="lz4", statistics=False)
+    frame.write_parquet(buffer, compression="lz4")
     return buffer.getvalue()
 
 

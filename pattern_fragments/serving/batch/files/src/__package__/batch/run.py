@@ -19,11 +19,11 @@ from ..wiring import build_service, prepare_features
 from . import source
 from .engines import engine
 from .figures import Figures
-from .manifest import Features, InputRecord, Manifest, Model, PartRecord, total, written
+from .manifest import InputRecord, Manifest, Model, PartRecord, total, written
 from .part import QUARANTINE, Job, output_columns
 from .progress import Progress
 from .source import InputFile, Part
-from .versions import Day, sync, write
+from .versions import TRIAL, Day, remove_abandoned_trials, sync, write
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def try_day(settings: Settings, day: date, figures: Figures) -> None:
     Raises what that run would raise.
     """
     settings.output.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".trial-", dir=settings.output) as scratch:
+    with TemporaryDirectory(prefix=TRIAL, dir=settings.output) as scratch:
         elsewhere = settings.model_copy(update={"output": Path(scratch)})
         run_day(elsewhere, day, again=False, figures=figures, most_parts=1)
 
@@ -59,6 +59,7 @@ def run_day(
     A run that was killed goes on where it was. Raises ValueError when the input is wrong, and
     TooManyBadRows.
     """
+    remove_abandoned_trials(settings.output)
     place = Day(settings.output, day)
     with place.locked():
         signature = ModelFolder(settings.model_dir).read_signature()
@@ -73,7 +74,7 @@ def run_day(
             place.publish(version, settings.keep_versions)
             manifest = Manifest.read(place.folder / version / MANIFEST)
             logger.info(
-                "published",
+                "published" if most_parts is None else "tried, nothing published",
                 extra={
                     "date": str(day),
                     "version": version,
@@ -206,12 +207,9 @@ def _manifest(
         date=day.isoformat(),
         version=version,
         model=Model(service.signature.name, service.signature.version),
-        features=Features(
-            as_of=f"{day}T00:00:00Z",
-            files={
-                path.name: source.sha256_of(path) for path in sorted((folder / FEATURES).iterdir())
-            },
-        ),
+        features={
+            path.name: source.sha256_of(path) for path in sorted((folder / FEATURES).iterdir())
+        },
         rows=sum(rows),
         scored=sum(record.scored for record in records),
         quarantined=sum(record.quarantined for record in records),

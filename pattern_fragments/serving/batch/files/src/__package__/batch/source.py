@@ -129,7 +129,10 @@ def read(file: InputFile, part: Part) -> tuple[pl.DataFrame, NDArray[np.int64], 
     if file.kind == "csv":
         extent = Range(part.start, part.stop, part.rows)
         return delimited.read(Path(file.path), extent, file.columns)
-    frame = _scan(Path(file.path)).slice(part.first, part.rows).collect()
+    try:
+        frame = _scan(Path(file.path)).slice(part.first, part.rows).collect()
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"{file.path} cannot be read: {error}") from error
     if frame.height != part.rows:
         raise ValueError(f"{file.path} has changed while it was read")
     return frame, np.arange(part.rows), []
@@ -168,7 +171,7 @@ def _schema(path: Path) -> dict[str, pl.DataType]:
         return dict.fromkeys(delimited.header(path), pl.String())
     try:
         return dict(pl.read_parquet_schema(path))
-    except pl.exceptions.ComputeError as error:
+    except pl.exceptions.PolarsError as error:
         raise ValueError(f"{path} is no parquet file: {error}") from error
 
 

@@ -8,7 +8,6 @@ LENGTHS = (20, 25)
 """Bytes of a timestamp that ends in Z, and of one that ends in an offset."""
 
 DAYS_OF_MONTH = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
-SECONDS_OF_DAY = 86_400
 ZERO, MINUS, SPACE = b"0- "
 
 

@@ -4,6 +4,7 @@
     output/.versions/date=2013-07-01/3f2a9c1b77aa/                       a version, never changed
     output/.versions/date=2013-07-01/8d1e55c0a2f4.partial/               work in progress
     output/.versions/date=2013-07-01/published                           the versions, in order
+    output/.trial-k3x9/                                                  a trial at work
 
 The link is replaced in one step of the file system: a reader finds the old version or the new one.
 """
@@ -11,6 +12,7 @@ The link is replaced in one step of the file system: a reader finds the old vers
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -18,6 +20,9 @@ from pathlib import Path
 
 PARTIAL = ".partial"
 REMOVED = ".removed"
+TRIAL = ".trial-"
+ABANDONED_S = 86_400
+"""A trial this old was killed: no job may last that long."""
 
 
 class Day:
@@ -110,6 +115,20 @@ class Day:
 
     def _write_history(self, versions: list[str]) -> None:
         write(self._history, "".join(f"{version}\n" for version in versions).encode())
+
+
+def newest_day(output: Path, until: date) -> date | None:
+    """The newest day up to `until` that readers find predictions of, or None."""
+    names = [path.name for path in output.glob("date=*") if path.exists()]
+    days = [name.removeprefix("date=") for name in names if name <= f"date={until}"]
+    return max(map(date.fromisoformat, days), default=None)
+
+
+def remove_abandoned_trials(output: Path) -> None:
+    """Remove the folders of trials that were killed."""
+    for folder in output.glob(f"{TRIAL}*"):
+        if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(folder)
 
 
 def write(path: Path, content: bytes) -> None:
