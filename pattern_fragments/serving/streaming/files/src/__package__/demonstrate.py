@@ -3,9 +3,12 @@
 Run it as `python -m __package__.demonstrate`.
 """
 
+import argparse
 import asyncio
 import logging
+import socket
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +18,7 @@ from .consume import consume
 from .service import Service
 from .settings import read_settings
 from .streaming.broker import Streams
+from .streaming.endpoints import listen
 from .streaming.memory_broker import MemoryBroker
 from .streaming.sample_events import feed
 from .wiring import build_service
@@ -24,19 +28,21 @@ PER_SECOND = 200
 logger = logging.getLogger(__name__)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Load the model, then score sample events until told to stop."""
+    argparse.ArgumentParser(description="Score sample events.").parse_args(arguments)
     try:
         settings = read_settings()
         logs.configure(settings.log_level)
         service = build_service(settings)
-        is_drained = asyncio.run(demonstrate(service))
+        listener = listen(settings)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot demonstrate: {error}")
+    is_drained = asyncio.run(demonstrate(service, listener))
     sys.exit(0 if is_drained else 1)
 
 
-async def demonstrate(service: Service) -> bool:
+async def demonstrate(service: Service, listener: socket.socket) -> bool:
     """Feed a consumer at a steady rate and log each second what it has predicted."""
     streams = Streams.of(service.settings)
     broker = MemoryBroker(streams)
@@ -45,7 +51,7 @@ async def demonstrate(service: Service) -> bool:
         feed(broker, streams, PER_SECOND, float("inf")), _show(broker, streams.predictions)
     )
     try:
-        return await consume(service, broker)
+        return await consume(service, broker, listener)
     finally:
         around.cancel()
         await asyncio.gather(around, return_exceptions=True)

@@ -26,7 +26,7 @@ def main() -> None:
         sys.exit(f"cannot publish: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted: what was published stays published")
-    print(f"{published} events published")  # noqa: T201 - the command's answer
+    print(f"{published} events published")  # noqa: T201 - what the command is for
 
 
 async def publish(settings: Settings, per_second: float, most: int) -> int:

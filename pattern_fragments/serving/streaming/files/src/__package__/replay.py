@@ -34,7 +34,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("interrupted: what was replayed stays replayed")
     what = "would be replayed" if options.dry_run else "replayed"
-    print(f"{count} dead letters {what}")  # noqa: T201 - the command's answer
+    print(f"{count} dead letters {what}")  # noqa: T201 - what the command is for
 
 
 async def replay(settings: Settings, reason: str | None, limit: int, *, is_dry: bool) -> int:
@@ -62,9 +62,9 @@ async def replay_from(
         if count == limit:
             break
         is_wanted = reason in (None, letter.headers.get(REASON)) and CUT_FROM not in letter.headers
-        if is_dry:
+        if is_dry and is_wanted:
             show(_line(letter))
-        else:
+        elif not is_dry:
             if is_wanted:
                 await broker.publish(streams.events, [revived(letter)])
             await broker.settle(letter, keep=not is_wanted)

@@ -153,7 +153,8 @@ def test_dead_letters_are_replayed_with_the_same_ids(stage: Stage, row: Row) -> 
             )
             moved = await replay_from(broker, stage.streams, "failed")
             assert (listed, moved) == (3, 3)
-        assert any("the sensor is on fire" in line for line in lines)
+        assert len(lines) == 3
+        assert all("the sensor is on fire" in line for line in lines)
         async with stage.consuming() as consumer:
             await until(lambda: consumer.figures.consumed == 3)
             await until(lambda: consumer.figures.backlog == (0, 1))

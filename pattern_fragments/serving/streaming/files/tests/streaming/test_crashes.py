@@ -34,6 +34,7 @@ from __package__.consume import consume
 from __package__.scoring import Scorer
 from __package__.settings import read_settings
 from __package__.streaming.broker import open_broker
+from __package__.streaming.endpoints import listen
 from __package__.wiring import build_service
 
 class Fatal(Scorer):
@@ -47,7 +48,7 @@ class Fatal(Scorer):
 settings = read_settings()
 service = build_service(settings)
 service = replace(service, scorer=Fatal(service.scorer))
-sys.exit(not asyncio.run(consume(service, open_broker(settings))))
+sys.exit(not asyncio.run(consume(service, open_broker(settings), listen(settings))))
 """
 
 

@@ -61,6 +61,14 @@ def test_a_dead_letter_and_its_replay_keep_the_event() -> None:
     assert again.key not in ("k", letter.key)
 
 
+def test_headers_that_nats_obeys_go_no_further_than_the_event() -> None:
+    orders = {"Nats-Expected-Stream": "events", "nats-rollup": "all", "Nats-Msg-Id": "1"}
+    letter = dead_letter(Message("7", b"", orders), "malformed", "", 10_000)
+    assert not [name for name in letter.headers if name.lower().startswith("nats-")]
+    again = revived(Message("9", letter.body, {**letter.headers, **orders}))
+    assert set(again.headers) == {REPLAYED}
+
+
 def test_a_dead_letter_that_the_broker_would_refuse_is_cut_and_says_so() -> None:
     letter = dead_letter(Message("7", b"x" * 5000, {}), "malformed", "too large", 4096)
     assert len(letter.body) == 2048

@@ -117,7 +117,7 @@ def test_commands_for_the_streams_of_another_process_need_a_broker(settings: Set
 def test_sigterm_finishes_what_is_in_flight_and_ends_with_0(
     stage: Stage, make_events: Events, model_folder: ModelFolder
 ) -> None:
-    async def left_over() -> tuple[int, int]:
+    async def left_over() -> tuple[float, int]:
         async with stage.connected() as broker:
             return (await broker.backlog()).events, len(await stage.predictions())
 
@@ -131,18 +131,20 @@ def test_sigterm_finishes_what_is_in_flight_and_ends_with_0(
     assert waiting + predicted == 4000
 
 
+@pytest.mark.parametrize("address", ["redis://:secret@", "nats://me:secret@"])
 def test_a_broker_that_is_away_makes_the_consumer_wait_alive_and_not_ready(
-    service: Service, settings: Settings, model_folder: ModelFolder
+    address: str, service: Service, settings: Settings, model_folder: ModelFolder
 ) -> None:
-    stage = make_stage(f"redis://:secret@127.0.0.1:{free_port()}", service, settings)
-    with consuming(stage, model_folder) as (process, address):
-        time.sleep(0.3)
-        assert status(address, "/livez") == 200
-        assert status(address, "/readyz") == 503
+    stage = make_stage(f"{address}127.0.0.1:{free_port()}", service, settings)
+    with consuming(stage, model_folder) as (process, endpoints):
+        time.sleep(0.3 if address.startswith("redis") else 6)
+        assert status(endpoints, "/livez") == 200
+        assert status(endpoints, "/readyz") == 503
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=10)
         assert process.returncode == 0
     assert "secret" not in output
+    assert "the broker fails to fetch" in output
 
 
 def test_without_a_broker_it_shows_predictions_for_sample_events(

@@ -71,8 +71,8 @@ class Message:
 class Backlog(NamedTuple):
     """What waits in the streams, for the whole group."""
 
-    events: int
-    """Not acknowledged yet, those in flight included."""
+    events: float
+    """Not acknowledged yet, those in flight included; not a number where the broker cannot tell."""
     dead_letters: int
 
 
@@ -83,11 +83,21 @@ class Broker(Protocol):
     def max_message_bytes(self) -> int:
         """How large a message may be, its headers included; known once the broker is open."""
 
+    @property
+    def held(self) -> int:
+        """Events that wait in this process for another try."""
+
     async def open(self) -> None:
         """Connect, and make what is missing of streams and group; again after an error."""
 
     async def fetch(self, most: int, wait_s: float) -> list[Message]:
-        """Up to `most` events: those that are there; waits only while there is none."""
+        """Up to `most` events: those that are there; waits only while there is none.
+
+        One whose next try is due may come alone, even when `most` is 0.
+        """
+
+    async def stay(self) -> None:
+        """Fetch nothing, and remain a member of the group."""
 
     async def stop_fetching(self) -> list[Message]:
         """Ask for no more; the events that have arrived without having been fetched."""
@@ -100,6 +110,9 @@ class Broker(Protocol):
 
     async def retry(self, event: Message, delay_s: float) -> None:
         """Deliver this event again, not before `delay_s` seconds have passed."""
+
+    async def give_back(self, events: Sequence[Message]) -> None:
+        """Let other consumers have these events, as if they had not been delivered here."""
 
     async def backlog(self) -> Backlog:
         """What waits in the streams."""

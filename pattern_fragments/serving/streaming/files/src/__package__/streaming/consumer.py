@@ -8,15 +8,17 @@ out is then published twice, under the same key.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from ..observer import Refused
 from ..service import Service
 from .batch import Asked, EventScorer, Hopeless, Outcome
-from .broker import Broker, BrokerError, Message
+from .broker import Broker, BrokerError, Message, Outgoing
 from .dead_letters import REPLAYED, dead_letter
 from .figures import Figures
+from .health import Health
 
 FETCH_WAIT_S = 0.5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -30,65 +32,81 @@ class Consumer:
     """One member of the consumer group."""
 
     def __init__(self, service: Service, broker: Broker) -> None:
-        self.figures = Figures()
+        self.figures = Figures(lambda: len(self._in_hand) + broker.held)
         self._settings = service.settings
         self._observers = service.observers
         self._scorer = EventScorer(service)
         self._broker = broker
+        self._is_open = False
+        self._in_hand: set[Message] = set()
+        """Fetched, and neither finished nor handed back to the broker."""
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._defect: asyncio.Future[None] = asyncio.Future()
+        """Ends the consumer: the error of a delivery."""
+        self._health = Health(self.figures)
         self._is_careful = True
         """Fetch one event at a time, since a crash may be the reason that this process is new."""
 
     async def run(self, stop: asyncio.Event) -> bool:
-        """Consume until `stop` is set; whether all that was in flight could be finished."""
+        """Consume until `stop` is set; whether all that was in flight could be finished.
+
+        An error that is not the broker's is a defect: it ends the consumer and is raised.
+        """
         loop = asyncio.create_task(self._loop(stop))
         watch = asyncio.create_task(self._watch())
         told = asyncio.create_task(stop.wait())
+        ends: set[asyncio.Future[Any]] = {loop, watch, self._defect}
         try:
-            await asyncio.wait({loop, watch, told}, return_when=asyncio.FIRST_COMPLETED)
-            if watch.done():
-                watch.result()
-            await asyncio.wait({loop}, timeout=self._settings.drain_timeout_s)
-            if loop.done():
-                loop.result()
-            return loop.done()
+            await asyncio.wait({*ends, told}, return_when=asyncio.FIRST_COMPLETED)
+            patience_s = self._settings.drain_timeout_s
+            done, _ = await asyncio.wait(
+                ends, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            for end in done:
+                end.result()
         finally:
-            for task in (loop, watch, told, *self._deliveries):
+            tasks = (loop, watch, told, *self._deliveries)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(loop, watch, told, *self._deliveries, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not done:
+            await self._give_back()
+        return bool(done)
 
     async def _loop(self, stop: asyncio.Event) -> None:
         pause_s = FIRST_PAUSE_S
-        is_open = False
         while not stop.is_set():
             self.figures.alive()
-            room = await self._room()
+            if self._room() <= 0:
+                await self._progress(asyncio.FIRST_COMPLETED)
+            room = self._room()
+            # Without room only tries that are due again are fetched, and the next ones may come.
+            wait_s = FETCH_WAIT_S if room or not self._deliveries else 0
             try:
-                if not is_open:
+                if not self._is_open:
                     await self._broker.open()
-                    is_open = True
-                events = await self._broker.fetch(room, FETCH_WAIT_S)
+                    self._is_open = True
+                events = await self._broker.fetch(room, wait_s)
             except BrokerError as error:
-                is_open = False
-                self._lost(error)
+                self._is_open = False
+                self._health.bad("fetch", error)
                 await _pause(stop, pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 continue
             pause_s = FIRST_PAUSE_S
-            self._reached()
+            self._health.good("fetch")
             await self._take(events)
         logger.info("draining", extra={"in_flight": self.figures.in_flight})
         try:
             await self._take(await self._broker.stop_fetching())
         except BrokerError as error:
-            self._lost(error)
+            self._health.bad("fetch", error)
         await self._settled()
 
-    async def _room(self) -> int:
-        """How many events to ask for; waits while as many are in flight as may be."""
-        while (room := self._settings.max_events_in_flight - self.figures.in_flight) <= 0:
-            await self._settled(asyncio.FIRST_COMPLETED)
-        return 1 if self._is_careful else min(room, self._settings.max_batch_events)
+    def _room(self) -> int:
+        """How many events to ask for."""
+        room = max(0, self._settings.max_events_in_flight - self.figures.in_flight)
+        return min(room, 1 if self._is_careful else self._settings.max_batch_events)
 
     async def _take(self, events: Sequence[Message]) -> None:
         """Score events; new ones together.
@@ -98,7 +116,7 @@ class Consumer:
         """
         if not events:
             return
-        self.figures.in_flight += len(events)
+        self._in_hand.update(events)
         again = [event for event in events if event.deliveries > 1]
         self._is_careful = bool(again)
         if new := [event for event in events if event.deliveries <= 1]:
@@ -117,13 +135,28 @@ class Consumer:
         """Deliver an outcome while the next events are fetched."""
         task = asyncio.create_task(self._deliver(outcome))
         self._deliveries.add(task)
+        task.add_done_callback(self._delivered)
 
-    async def _settled(self, until: str = asyncio.ALL_COMPLETED) -> None:
-        """Wait for deliveries; an error in one of them is a defect and ends the consumer."""
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        self._deliveries.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error and not self._defect.done():
+            self._defect.set_exception(error)
+
+    async def _settled(self) -> None:
+        """Wait until nothing is being delivered."""
+        while self._deliveries:
+            await self._progress(asyncio.ALL_COMPLETED)
+            try:
+                await self._broker.stay()
+            except BrokerError as error:
+                self._health.bad("fetch", error)
+
+    async def _progress(self, until: str) -> None:
+        """Wait for deliveries, but not for long: whoever waits is alive, and goes round."""
         if self._deliveries:
-            done, self._deliveries = await asyncio.wait(self._deliveries, return_when=until)
-            for task in done:
-                task.result()
+            await asyncio.wait(self._deliveries, timeout=FETCH_WAIT_S, return_when=until)
+        self.figures.alive()
 
     async def _deliver(self, outcome: Outcome) -> None:
         """Publish, and only then acknowledge."""
@@ -135,13 +168,11 @@ class Consumer:
             Hopeless(event, "failed", f"{type(error).__name__}: {error}") for event, error in lost
         ]
         if outcome.predictions:
-            await self._insist(
-                lambda: self._broker.publish(settings.predictions_stream, outcome.predictions)
-            )
+            await self._publish(settings.predictions_stream, outcome.predictions)
         if outcome.hopeless:
             limit = self._broker.max_message_bytes
             letters = [dead_letter(*hopeless, limit) for hopeless in outcome.hopeless]
-            await self._insist(lambda: self._broker.publish(settings.dead_letters_stream, letters))
+            await self._publish(settings.dead_letters_stream, letters)
         finished = [message for message, _ in outcome.answered]
         finished += [message for message, _, _ in outcome.hopeless]
         try:
@@ -153,21 +184,32 @@ class Consumer:
                 await self._broker.ack(finished)
         except BrokerError as error:
             # They are delivered again, and their keys are known.
-            self._lost(error)
-        self.figures.in_flight -= len(finished) + len(again)
+            logger.warning("the broker fails to acknowledge: %s", error)
+        self._in_hand.difference_update(finished, again)
         self.figures.retried += len(again)
         self._tell(outcome)
 
-    async def _insist(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do it until the broker has done it."""
+    async def _publish(self, stream: str, messages: Sequence[Outgoing]) -> None:
+        """Publish until the broker has the messages."""
         pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                return await act()
-            except BrokerError as error:
-                self._lost(error)
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        with self._health.insisting("publish") as bad:
+            while True:
+                try:
+                    return await self._broker.publish(stream, messages)
+                except BrokerError as error:
+                    bad(error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _give_back(self) -> None:
+        """Time is over: what is in hand goes to another consumer, and is no reason to suspect it.
+
+        Otherwise every orderly end while predictions cannot be published would count as a crash.
+        """
+        try:
+            await self._broker.give_back(list(self._in_hand))
+        except BrokerError as error:
+            logger.warning("the broker fails to take events back: %s", error)
 
     def _tell(self, outcome: Outcome) -> None:
         """Count, and tell the observers, once the broker has everything."""
@@ -204,24 +246,16 @@ class Consumer:
             self.figures.late += sum(age > self._settings.late_after_s for age in ages)
 
     async def _watch(self) -> None:
-        """Ask now and then how much waits."""
+        """Ask now and then how much waits; nobody knows while the broker is away."""
         while True:
-            if self.figures.is_connected:
-                try:
-                    self.figures.backlog = await self._broker.backlog()
-                except BrokerError as error:
-                    self._lost(error)
+            try:
+                self.figures.backlog = await self._broker.backlog() if self._is_open else None
+                if self._is_open:
+                    self._health.good("count")
+            except BrokerError as error:
+                self.figures.backlog = None
+                self._health.bad("count", error)
             await asyncio.sleep(WATCH_S)
-
-    def _reached(self) -> None:
-        if not self.figures.is_connected:
-            logger.info("connected to the broker")
-        self.figures.is_connected = True
-
-    def _lost(self, error: BrokerError) -> None:
-        if self.figures.is_connected:
-            logger.warning("the broker fails: %s", error)
-        self.figures.is_connected = False
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -232,5 +266,5 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 def _crashed(event: Message) -> Outcome:
     """An event that was delivered too often without any consumer having judged it."""
     tries = event.deliveries - 1
-    detail = f"was delivered {tries} times, and no consumer lived to answer"
+    detail = f"was delivered {tries} times, and no consumer lived to judge it"
     return Outcome(hopeless=[Hopeless(event, "crashed", detail)])

@@ -32,14 +32,14 @@ def dead_letter(event: Message, reason: Reason, detail: str, max_bytes: int) -> 
     Its body is the event's, byte for byte, unless with its headers it would be larger than the
     broker takes; then the end is missing, and a header says so.
     """
-    headers = {name: value for name, value in event.headers.items() if name != "key"}
-    headers |= {
+    kept = own_headers(event)
+    headers = kept | {
         REASON: reason,
         DETAIL: _one_line(detail),
         DELIVERIES: str(event.deliveries),
         TIME: datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    room = max(0, max_bytes - HEADER_ROOM - _size(event.headers))
+    room = max(0, max_bytes - HEADER_ROOM - _size(kept))
     if len(event.body) > room:
         headers[CUT_FROM] = str(len(event.body))
     return Outgoing(f"dead-letter-{event.position}", event.body[:room], headers)
@@ -51,15 +51,28 @@ def revived(letter: Message) -> Outgoing:
     The key is new: a broker that removes duplicates by key would remove the event.
     """
     headers = {
-        name: value
-        for name, value in letter.headers.items()
-        if not name.startswith(PREFIX) and name not in _OF_BROKERS
+        name: value for name, value in own_headers(letter).items() if not name.startswith(PREFIX)
     }
     headers[REPLAYED] = letter.headers.get(TIME, "")
     return Outgoing(f"replay-{letter.position}", letter.body, headers)
 
 
-_OF_BROKERS = frozenset(("key", "Nats-Msg-Id"))
+def moved(event: Message) -> Outgoing:
+    """The event, to be added to its stream anew."""
+    return Outgoing(f"moved-{event.position}", event.body, own_headers(event))
+
+
+def own_headers(message: Message) -> dict[str, str]:
+    """The headers without those that told a broker what to do with this one message.
+
+    NATS obeys `Nats-*`, whoever wrote them: a copy of `Nats-Expected-Stream` would be refused in
+    every other stream.
+    """
+    return {
+        name: value
+        for name, value in message.headers.items()
+        if name != "key" and not name.lower().startswith("nats-")
+    }
 
 
 def _one_line(text: str) -> str:

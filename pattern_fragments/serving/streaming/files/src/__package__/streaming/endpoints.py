@@ -22,11 +22,16 @@ STUCK_AFTER_S = 60.0
 logger = logging.getLogger(__name__)
 
 
+def listen(settings: Settings) -> socket.socket:
+    """Take the port; raises OSError when another process has it."""
+    return socket.create_server((settings.host, settings.port))
+
+
 @contextmanager
 def endpoints(
-    settings: Settings, figures: Figures, stop: asyncio.Event, routes: Sequence[BaseRoute]
-) -> Iterator[int]:
-    """Listen while the block runs; yields the port. Raises OSError when the port is taken."""
+    listener: socket.socket, figures: Figures, stop: asyncio.Event, routes: Sequence[BaseRoute]
+) -> Iterator[None]:
+    """Serve while the block runs, and close the socket."""
     application = Starlette(routes=[*_probes(figures, stop), *routes])
     config = uvicorn.Config(
         application,
@@ -41,12 +46,11 @@ def endpoints(
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
-    with socket.create_server((settings.host, settings.port)) as listener:
-        port: int = listener.getsockname()[1]
+    with listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="endpoints")
         thread.start()
         try:
-            yield port
+            yield
         finally:
             server.should_exit = True
             thread.join()

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 from ..gauges import Gauge
 from .broker import Backlog
@@ -13,17 +14,22 @@ WINDOW_S = 60.0
 class Figures:
     """Counts of one consumer, written by its loop and read from other threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        self._in_flight = in_flight
         self.consumed = 0
         self.retried = 0
         self.dead_lettered = 0
         self.late = 0
-        self.in_flight = 0
         self.backlog: Backlog | None = None
-        """None as long as the broker was not asked."""
+        """None while nobody knows."""
         self.is_connected = False
         self._alive_at = time.monotonic()
         self._ages: deque[tuple[float, float, float]] = deque()
+
+    @property
+    def in_flight(self) -> int:
+        """Events that were fetched and not finished, those that wait for another try too."""
+        return self._in_flight()
 
     def alive(self) -> None:
         """The loop goes round."""
@@ -106,7 +112,7 @@ class Figures:
             ),
             Gauge(
                 "broker_connected",
-                "Whether the broker did what it was last asked",
+                "Whether the broker does all that it is asked",
                 lambda: float(self.is_connected),
             ),
         ]

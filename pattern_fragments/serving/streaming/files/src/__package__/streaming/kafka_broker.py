@@ -12,7 +12,7 @@ import itertools
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ BUFFER_KIB = 16 * 1024
 EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -84,11 +84,17 @@ class KafkaBroker:
         self._lock = threading.Lock()
         self._progress: dict[int, Progress] = {}
         self._again: list[tuple[float, int, Message]] = []
+        self._polled: deque[Record] = deque()
         self._order = itertools.count()
         self._is_subscribed = False
 
+    @property
+    def held(self) -> int:
+        """Tries that failed wait here."""
+        return len(self._again)
+
     async def open(self) -> None:
-        """See that the cluster answers; the first fetch joins the group."""
+        """See that the cluster is there; the first fetch joins the group."""
         await self._call(lambda: self._consumer.list_topics(self._streams.events, ANSWER_TIMEOUT_S))
 
     async def fetch(self, most: int, wait_s: float) -> list[Message]:
@@ -99,11 +105,20 @@ class KafkaBroker:
                 _, _, event = heapq.heappop(self._again)
                 return [replace(event, deliveries=event.deliveries + 1)]
             wait_s = min(wait_s, self._again[0][0] - now)
-        records = await self._call(lambda: self._poll(most, wait_s))
-        events = []
-        for record in records:
-            if error := record.error():
+        if most == 0:
+            await self._call(lambda: self._poll_paused(wait_s))
+        elif not self._polled:
+            records = await self._call(lambda: self._poll(most, wait_s))
+            self._polled.extend(records)
+        events: list[Message] = []
+        while self._polled and len(events) < most:
+            if error := self._polled[0].error():
+                if events:
+                    # They are good, and noted as handed out: the error is for the next call.
+                    break
+                self._polled.popleft()
                 raise BrokerError(f"Kafka: {error.str()}")
+            record = self._polled.popleft()
             with self._lock:
                 progress = self._progress.get(record.partition() or 0)
                 if progress is not None:
@@ -113,14 +128,7 @@ class KafkaBroker:
 
     def _poll(self, most: int, wait_s: float) -> list[Record]:
         """The first record to come, and those that are there with it."""
-        if not self._is_subscribed:
-            self._consumer.subscribe(
-                [self._streams.events],
-                on_assign=self._assigned,
-                on_revoke=self._revoked,
-                on_lost=self._lost,
-            )
-            self._is_subscribed = True
+        self._subscribe()
         first = self._consumer.poll(wait_s)
         if first is None:
             return []
@@ -130,6 +138,31 @@ class KafkaBroker:
         if most == 1 or alone or first.error():
             return [first]
         return [first, *self._consumer.consume(most - 1, 0)]
+
+    def _poll_paused(self, wait_s: float) -> None:
+        """Polling is what keeps the membership; of a partition that is new, a record may come."""
+        self._subscribe()
+        assigned = self._consumer.assignment()
+        self._consumer.pause(assigned)
+        record = self._consumer.poll(wait_s)
+        if record is not None:
+            self._polled.append(record)
+        # Of those that are still assigned: the others are not paused any more.
+        self._consumer.resume(self._consumer.assignment())
+
+    def _subscribe(self) -> None:
+        if not self._is_subscribed:
+            self._consumer.subscribe(
+                [self._streams.events],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+                on_lost=self._lost,
+            )
+            self._is_subscribed = True
+
+    async def stay(self) -> None:
+        """Poll without fetching: whoever does not poll for too long is put out of the group."""
+        await self._call(lambda: self._poll_paused(0))
 
     async def stop_fetching(self) -> list[Message]:
         """What the client has fetched ahead was not delivered, and goes to another consumer."""
@@ -184,6 +217,9 @@ class KafkaBroker:
         """Hold this event here; its offset, and later ones, are not committed meanwhile."""
         due = time.monotonic() + delay_s
         heapq.heappush(self._again, (due, next(self._order), event))
+
+    async def give_back(self, events: Sequence[Message]) -> None:
+        """Whoever leaves the group in order notes that nothing is suspect: see `_revoked`."""
 
     async def backlog(self) -> Backlog:
         """What lies behind the offsets that are committed."""
@@ -260,6 +296,7 @@ class KafkaBroker:
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Commit what is finished; leaving in order is no reason to suspect any event."""
+        self._forget(partitions)
         with self._lock:
             gone = [(row.partition, self._progress.pop(row.partition, None)) for row in partitions]
         commits = [self._commit(number, own.next, own.farewell()) for number, own in gone if own]
@@ -270,9 +307,15 @@ class KafkaBroker:
                 logger.warning("the last commit failed: %s", _text(error))
 
     def _lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget(partitions)
         with self._lock:
             for row in partitions:
                 self._progress.pop(row.partition, None)
+
+    def _forget(self, partitions: list[TopicPartition]) -> None:
+        """Records that were not handed out come again, to whoever has the partition then."""
+        gone = {row.partition for row in partitions}
+        self._polled = deque(row for row in self._polled if row.partition() not in gone)
 
     def _commit(self, partition: int, offset: int, note: str) -> TopicPartition:
         return TopicPartition(self._streams.events, partition, offset, note)
@@ -280,7 +323,7 @@ class KafkaBroker:
     def _commit_now(self, offsets: list[TopicPartition]) -> None:
         self._consumer.commit(offsets=offsets, asynchronous=False)
 
-    async def _call(self, act: Callable[[], Answer]) -> Answer:
+    async def _call(self, act: Callable[[], Result]) -> Result:
         with _reported():
             return await asyncio.get_running_loop().run_in_executor(self._thread, act)
 

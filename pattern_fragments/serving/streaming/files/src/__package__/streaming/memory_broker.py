@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
 from .broker import Backlog, Message, Outgoing, Streams
@@ -27,8 +27,14 @@ class MemoryBroker:
         names = (streams.events, streams.predictions, streams.dead_letters)
         self._queues: dict[str, deque[Message]] = {name: deque() for name in names}
         self._in_flight: dict[str, tuple[float, Message]] = {}
+        self._to_retry: set[str] = set()
         self._numbers = itertools.count(1)
         self._changed = asyncio.Condition()
+
+    @property
+    def held(self) -> int:
+        """Events that wait for another try."""
+        return len(self._to_retry)
 
     async def open(self) -> None:
         """There is nothing to connect to."""
@@ -38,21 +44,29 @@ class MemoryBroker:
         deadline = time.monotonic() + wait_s
         while True:
             now = time.monotonic()
-            if messages := self._again(now) or self._new(most, now):
+            if messages := self._again(most, now) or self._new(most, now):
                 await self._tell()
                 return messages
-            next_due = min((due for due, _ in self._in_flight.values()), default=deadline)
+            next_due = min(
+                (self._in_flight[position][0] for position in self._takeable(most)),
+                default=deadline,
+            )
             if now >= deadline:
                 return []
             await self._wait(min(next_due, deadline) - now)
 
-    def _again(self, now: float) -> list[Message]:
-        for position, (due, message) in self._in_flight.items():
+    def _again(self, most: int, now: float) -> list[Message]:
+        for position in self._takeable(most):
+            due, message = self._in_flight[position]
             if due <= now:
                 again = replace(message, deliveries=message.deliveries + 1)
+                self._to_retry.discard(position)
                 self._in_flight[position] = (now + self._streams.redeliver_after_s, again)
                 return [again]
         return []
+
+    def _takeable(self, most: int) -> Collection[str]:
+        return self._in_flight if most else self._to_retry
 
     def _new(self, most: int, now: float) -> list[Message]:
         queue = self._queues[self._streams.events]
@@ -60,6 +74,9 @@ class MemoryBroker:
         due = now + self._streams.redeliver_after_s
         self._in_flight |= {message.position: (due, message) for message in messages}
         return messages
+
+    async def stay(self) -> None:
+        """There is nothing to leave."""
 
     async def stop_fetching(self) -> list[Message]:
         """Nothing arrives without having been fetched."""
@@ -94,6 +111,14 @@ class MemoryBroker:
     async def retry(self, event: Message, delay_s: float) -> None:
         """Make this event due again after `delay_s` seconds."""
         self._in_flight[event.position] = (time.monotonic() + delay_s, event)
+        self._to_retry.add(event.position)
+        await self._tell()
+
+    async def give_back(self, events: Sequence[Message]) -> None:
+        """Make these events due at once."""
+        for event in events:
+            before = replace(event, deliveries=event.deliveries - 1)
+            self._in_flight[event.position] = (time.monotonic(), before)
         await self._tell()
 
     async def backlog(self) -> Backlog:

@@ -19,6 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 from nats.js.errors import NotFoundError
 
 from .broker import Backlog, BrokerError, Message, Outgoing, Streams
+from .dead_letters import moved
 
 ANSWER_TIMEOUT_S = 5.0
 RECONNECT_WAIT_S = 0.5
@@ -51,6 +52,11 @@ class NatsBroker:
         return self._nats.max_payload
 
     @property
+    def held(self) -> int:
+        """Tries that failed wait in the server."""
+        return 0
+
+    @property
     def _nats(self) -> Client:
         if self._connection is None:
             raise BrokerError("NATS: not connected")
@@ -60,15 +66,17 @@ class NatsBroker:
         """Connect; make streams and consumer. The client itself connects again when it must."""
         with _reported():
             if self._connection is None:
-                connection = await nats.connect(
-                    self._servers,
-                    name=self._streams.group,
-                    allow_reconnect=True,
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=RECONNECT_WAIT_S,
-                    connect_timeout=ANSWER_TIMEOUT_S,
-                    error_cb=_unheard,
-                )
+                # Left to itself the client tries the first time as long as ever after.
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    connection = await nats.connect(
+                        self._servers,
+                        name=self._streams.group,
+                        allow_reconnect=True,
+                        max_reconnect_attempts=-1,
+                        reconnect_time_wait=RECONNECT_WAIT_S,
+                        connect_timeout=ANSWER_TIMEOUT_S,
+                        error_cb=_unheard,
+                    )
                 self._js = connection.jetstream(timeout=ANSWER_TIMEOUT_S)
                 self._inbox, self._answers = connection.new_inbox(), connection.new_inbox()
                 await connection.subscribe(f"{self._answers}.*", cb=self._acknowledged)
@@ -105,6 +113,9 @@ class NatsBroker:
         with _reported():
             if not self._nats.is_connected:
                 raise BrokerError("NATS: the connection is lost")
+            if most == 0:
+                await asyncio.sleep(wait_s)
+                return []
             deadline = time.monotonic() + wait_s
             while not self._arrived and (now := time.monotonic()) < deadline:
                 if self._asked <= 0 or now >= self._asked_until:
@@ -137,8 +148,13 @@ class NatsBroker:
             self._asked = 0
         self._arrival.set()
 
+    async def stay(self) -> None:
+        """The server keeps the consumer, whoever fetches."""
+
     async def stop_fetching(self) -> list[Message]:
-        """Take back the request; after the server's answer nothing arrives any more."""
+        """Take back the request; after the server's reply nothing arrives any more."""
+        if self._connection is None:
+            return []
         with _reported():
             await self._subscription.unsubscribe()
             await self._nats.flush(int(ANSWER_TIMEOUT_S))
@@ -186,6 +202,12 @@ class NatsBroker:
         """Give the event back to the server, which waits."""
         with _reported():
             await _handle(event).nak(delay_s)
+
+    async def give_back(self, events: Sequence[Message]) -> None:
+        """Add these events anew and acknowledge the old ones: the server's counts only rise."""
+        for event in [*events, *map(_event, self._arrived)]:
+            await self.publish(self._streams.events, [moved(event)])
+            await self.ack([event])
 
     async def backlog(self) -> Backlog:
         """What waits in the streams."""

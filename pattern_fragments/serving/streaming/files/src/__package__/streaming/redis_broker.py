@@ -5,6 +5,7 @@ not acknowledged stays in the group's list of pending entries, with a count of i
 there a consumer claims what another one left behind.
 """
 
+import asyncio
 import heapq
 import itertools
 import os
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import nan
 from typing import Any
 
 from redis.asyncio import Redis
@@ -46,6 +48,11 @@ class RedisBroker:
         self._order = itertools.count()
         self._next_look = 0.0
 
+    @property
+    def held(self) -> int:
+        """Tries that failed wait here."""
+        return len(self._again)
+
     async def open(self) -> None:
         """Connect; make the stream of events and the group."""
         with _reported():
@@ -65,18 +72,21 @@ class RedisBroker:
             if self._again and self._again[0][0] <= now:
                 _, _, event = heapq.heappop(self._again)
                 return await self._claim(event.position, event.deliveries, idle_ms=0)
-            if now >= self._next_look and (found := await self._left_behind()):
-                return found
             if self._again:
                 wait_s = min(wait_s, self._again[0][0] - now)
-            answer = await self._redis.xreadgroup(
+            if most == 0:
+                await asyncio.sleep(wait_s)
+                return []
+            if now >= self._next_look and (found := await self._left_behind()):
+                return found
+            found_new = await self._redis.xreadgroup(
                 self._streams.group,
                 self._consumer,
                 {self._streams.events: ">"},
                 count=most,
                 block=max(1, int(wait_s * 1000)),
             )
-        events = [_message(*entry) for _, entries in answer or [] for entry in entries]
+        events = [_message(*entry) for _, entries in found_new or [] for entry in entries]
         self._held.update(event.position for event in events)
         return events
 
@@ -111,6 +121,9 @@ class RedisBroker:
         _, fields = entries[0]
         return [_message(position.encode(), fields, deliveries + 1)]
 
+    async def stay(self) -> None:
+        """A consumer of Redis is known by what it holds."""
+
     async def stop_fetching(self) -> list[Message]:
         """Nothing arrives without having been fetched."""
         return []
@@ -138,13 +151,44 @@ class RedisBroker:
         due = time.monotonic() + delay_s
         heapq.heappush(self._again, (due, next(self._order), event))
 
+    async def give_back(self, events: Sequence[Message]) -> None:
+        """Make these events look left behind, with this delivery taken off their count."""
+        streams = self._streams
+        idle_ms = int(streams.redeliver_after_s * 1000)
+        with _reported():
+            for event in events:
+                mine = await self._redis.xpending_range(
+                    streams.events,
+                    streams.group,
+                    min=event.position,
+                    max=event.position,
+                    count=1,
+                    consumername=self._consumer,
+                )
+                if mine:
+                    await self._redis.xclaim(
+                        streams.events,
+                        streams.group,
+                        self._consumer,
+                        0,
+                        [event.position],
+                        idle=idle_ms,
+                        retrycount=event.deliveries - 1,
+                        justid=True,
+                    )
+
     async def backlog(self) -> Backlog:
         """What waits in the streams."""
         with _reported():
             groups = await self._redis.xinfo_groups(self._streams.events)
+            stream = await self._redis.xinfo_stream(self._streams.events)
             dead_letters = await self._redis.xlen(self._streams.dead_letters)
         [group] = [row for row in groups if row["name"] == self._streams.group.encode()]
-        return Backlog((group["lag"] or 0) + group["pending"], dead_letters)
+        # Once entries were deleted Redis may not know it, and after a restart it may count wrongly.
+        lag = nan if group["lag"] is None else group["lag"]
+        if group["last-delivered-id"] == stream["last-generated-id"]:
+            lag = 0
+        return Backlog(lag + group["pending"], dead_letters)
 
     async def dead_letters(self) -> AsyncIterator[Message]:
         """The dead letters that are there now, page by page."""
