@@ -49,4 +49,4 @@ def test_the_tests_of_services_with_all_pairs_of_choices_pass(array: list[Servic
     failed = [f"{one.module} of {title(one.service)}:\n{one.output}" for one in outcomes if one.failed]
     if failed:
         pytest.fail("\n\n".join(failed), pytrace=False)
-    assert sum(one.passed for one in outcomes) > 300 * len(array)
+    assert sum(one.passed for one in outcomes) > 200 * len(array)
