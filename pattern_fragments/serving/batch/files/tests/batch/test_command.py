@@ -78,7 +78,7 @@ def test_a_trial_scores_a_part_and_leaves_nothing(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("day_input")
 def test_a_trial_fails_where_the_run_would(settings: Settings, day_input: Path) -> None:
-    pl.read_parquet(day_input).with_columns(origin=pl.lit("XXX")).write_parquet(day_input)
+    pl.read_parquet(day_input).with_columns(origin=pl.lit("ZZZ")).write_parquet(day_input)
     ended = command(settings, "--date", str(DAY), "--trial")
     assert ended.returncode == score.TOO_MANY_BAD_ROWS
     assert list(settings.output.iterdir()) == []
