@@ -28,6 +28,8 @@ class Decision:
     name: str
     multiple: bool = False
     line: int = 1
+    implied: bool = False
+    """It is not asked: all patterns whose needs are met are taken."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,12 @@ def _decisions(text: str) -> tuple[tuple[Decision, ...], str]:
                 return (), f"line {above + problems[0].line} {problems[0].message}"
             rows = (source.value.get("decisions") or {}).get("default") or []
             decisions = tuple(
-                Decision(row["name"], bool(row.get("multiple")), above + source.line("decisions", "default", index))
+                Decision(
+                    row["name"],
+                    bool(row.get("multiple")),
+                    above + source.line("decisions", "default", index),
+                    bool(row.get("implied")),
+                )
                 for index, row in enumerate(rows)
                 if isinstance(row, dict) and isinstance(row.get("name"), str)
             )

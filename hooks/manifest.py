@@ -170,7 +170,7 @@ def _is_a(value: Scalar, kind: str) -> bool:
 
 
 class Wiring(_Model):
-    """One import of the service's composition root."""
+    """One import of the service's composition root, or of the one of training."""
 
     module: str = Field(
         pattern=r"^(\.[a-z_][a-z0-9_]*)+$",
@@ -235,6 +235,7 @@ class Manifest(_Model):
     )
     settings: list[Setting] = Field(default=[], description="a list of settings")
     wiring: list[Wiring] = Field(default=[], description="a list of imports of wiring.py")
+    training_wiring: list[Wiring] = Field(default=[], description="a list of imports of training/steps.py")
     typing_ignores: list[Annotated[str, StringConstraints(pattern=r"^[\w.]+(\.\*)?$")]] = Field(
         default=[], description="a list of modules without type information, e.g. onnxruntime.*"
     )

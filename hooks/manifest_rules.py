@@ -7,7 +7,7 @@ from itertools import combinations
 
 from .catalogue import PACKAGE, Catalogue, PatternFolder
 from .findings import Finding, did_you_mean, listed
-from .manifest import Manifest
+from .manifest import Manifest, Wiring
 
 
 def check_manifest(catalogue: Catalogue, folder: PatternFolder, manifest: Manifest) -> Iterator[Finding]:
@@ -80,9 +80,9 @@ def _conditions(manifest: Manifest) -> Iterator[tuple[str, int, str]]:
     for index, setting in enumerate(manifest.settings):
         if setting.when:
             yield "settings", index, setting.when
-    for index, wiring in enumerate(manifest.wiring):
+    for field, index, wiring in _imports(manifest):
         if wiring.when:
-            yield "wiring", index, wiring.when
+            yield field, index, wiring.when
 
 
 def _changelog_tells_the_version(folder: PatternFolder, manifest: Manifest) -> Iterator[Finding]:
@@ -125,9 +125,9 @@ def _replacement_exists(catalogue: Catalogue, folder: PatternFolder, manifest: M
 
 
 def _wiring_imports_exist(catalogue: Catalogue, folder: PatternFolder, manifest: Manifest) -> Iterator[Finding]:
-    for index, wiring in enumerate(manifest.wiring):
-        where = ("wiring", index, "module")
-        field = f"wiring[{index}].module"
+    for name, index, wiring in _imports(manifest):
+        where = (name, index, "module")
+        field = f"{name}[{index}].module"
         base = f"src/{PACKAGE}" + wiring.module.replace(".", "/")
         candidates = {f"{base}.py", f"{base}/__init__.py"}
         homes = [
@@ -145,13 +145,20 @@ def _wiring_imports_exist(catalogue: Catalogue, folder: PatternFolder, manifest:
             )
         for other, path in homes:
             names = _defined_names(other, path)
-            for name in wiring.names if names is not None else []:
-                if name not in (names or ()):
+            for imported in wiring.names if names is not None else []:
+                if imported not in (names or ()):
                     yield folder.finding(
-                        f"{name} is not defined in {path} of {other.title}; {did_you_mean(name, names or ())}",
-                        *("wiring", index, "names"),
-                        field=f"wiring[{index}].names",
+                        f"{imported} is not defined in {path} of {other.title}; {did_you_mean(imported, names or ())}",
+                        *(name, index, "names"),
+                        field=f"{name}[{index}].names",
                     )
+
+
+def _imports(manifest: Manifest) -> Iterator[tuple[str, int, Wiring]]:
+    for index, row in enumerate(manifest.wiring):
+        yield "wiring", index, row
+    for index, row in enumerate(manifest.training_wiring):
+        yield "training_wiring", index, row
 
 
 def _defined_names(folder: PatternFolder, path: str) -> set[str] | None:

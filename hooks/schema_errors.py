@@ -82,6 +82,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "dependencies": Dependencies,
     "settings": Setting,
     "wiring": Wiring,
+    "training_wiring": Wiring,
     "files": ConditionalFile,
 }
 

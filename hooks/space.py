@@ -79,14 +79,20 @@ def _complete(
         return
     decision, *rest = decisions
     rows = possible(catalogue, decision, given)
-    for picked in _subsets(rows) if decision.multiple else ((row,) for row in rows):
+    for picked in _picks(decision, rows):
         capabilities = given.union(*(row.provides for row in picked))
         values = tuple(row.value for row in picked)
         yield from _complete(catalogue, tuple(rest), {**chosen, decision.name: values}, capabilities)
 
 
-def _subsets(rows: list[Manifest]) -> Iterator[tuple[Manifest, ...]]:
-    return chain.from_iterable(combinations(rows, size) for size in range(len(rows) + 1))
+def _picks(decision: Decision, rows: list[Manifest]) -> Iterator[tuple[Manifest, ...]]:
+    """What can be picked of the possible patterns of a decision."""
+    if decision.implied:
+        yield tuple(rows)
+    elif decision.multiple:
+        yield from chain.from_iterable(combinations(rows, size) for size in range(len(rows) + 1))
+    else:
+        yield from ((row,) for row in rows)
 
 
 def main() -> int:
@@ -103,7 +109,7 @@ def main() -> int:
         return report(found, catalogue.root)
     everything = list(space(catalogue))
     for decision in catalogue.decisions:
-        kind = "any of" if decision.multiple else "one of"
+        kind = "implied" if decision.implied else "any of" if decision.multiple else "one of"
         print(f"{decision.name:<18} {kind} {', '.join(row.value for row in patterns_of(catalogue, decision))}")
     print(f"{'valid combinations':<18} {len(everything)}")
     if options.all:

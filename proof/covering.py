@@ -7,10 +7,11 @@ as there are services: see `covering`.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from tqdm import tqdm
 
-from hooks.catalogue import Catalogue
+from hooks.catalogue import Catalogue, Decision
 from hooks.manifest import Manifest
 from hooks.space import Combination, possible
 
@@ -30,7 +31,7 @@ def projections(catalogue: Catalogue, asked: frozenset[str]) -> list[Combination
         further: dict[Key, Combination] = {}
         for (seen, given), chosen in reached.items():
             rows = possible(catalogue, decision, given)
-            for (more, added), picked in _picks(rows, asked, needed, multiple=decision.multiple).items():
+            for (more, added), picked in _picks(decision, rows, asked, needed).items():
                 key = (seen | more, (given & needed) | added)
                 further.setdefault(key, {**chosen, decision.name: picked})
         reached = further
@@ -71,10 +72,13 @@ def _conditions(catalogue: Catalogue) -> set[frozenset[str]]:
 
 
 def _picks(
-    rows: list[Manifest], asked: frozenset[str], needed: frozenset[str], *, multiple: bool
+    decision: Decision, rows: list[Manifest], asked: frozenset[str], needed: frozenset[str]
 ) -> dict[Key, tuple[str, ...]]:
     """What can be picked for a decision, one for each difference that it makes."""
-    if not multiple:
+    if decision.implied:
+        given = needed.intersection(chain.from_iterable(row.provides for row in rows))
+        return {(asked.intersection(row.id for row in rows), given): tuple(row.value for row in rows)}
+    if not decision.multiple:
         found: dict[Key, tuple[str, ...]] = {}
         for row in rows:
             found.setdefault((asked & {row.id}, needed.intersection(row.provides)), (row.value,))

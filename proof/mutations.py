@@ -26,6 +26,7 @@ PREDICT = f"{FRAGMENTS}/primary_function/predict"
 ONLINE = f"{FRAGMENTS}/serving/online"
 ROLLING = f"{FRAGMENTS}/deployment/rolling"
 SYSTEM = f"{FRAGMENTS}/monitoring/system"
+EXPOSITION = f"{FRAGMENTS}/exposition/prometheus"
 INLINE = f"{FRAGMENTS}/feature_store/inline"
 NEEDY = f"{FRAGMENTS}/feature_store/needy"
 FOLDER = environment.ROOT / "build" / "proof"
@@ -172,7 +173,7 @@ MUTATIONS = (
     Mutation("a need is removed", "every combination", "imports flight_delays.metrics, which does not exist",
              f"{NEEDY}/pattern.yml", "needs:\n- metrics\n", "", add_needy),
     Mutation("a slot is misspelt", "manifests", "wiring.observer is no slot; did you mean wiring.observers",
-             f"{SYSTEM}/slots/wiring.observer", "", "SystemMetrics(signature, gauges),\n"),
+             f"{SYSTEM}/slots/wiring.observer", "", "SystemMetrics(signature),\n"),
     Mutation("a file is not listed", "manifests", "cache.py.* is not listed",
              f"{INLINE}/files/src/__package__/cache.py", "", '"""A cache."""\n'),
     Mutation("a page lacks a section", "manifests", "## Morals",
@@ -181,7 +182,7 @@ MUTATIONS = (
              f"{ONLINE}/pattern.yml", "settings:\n",
              'settings:\n  - {name: sleep_s, type: float, default: 1.0, ge: 0, help: "Seconds."}\n'),
     Mutation("a link leads nowhere", "every combination", "docs/run-book.md leads nowhere",
-             f"{SYSTEM}/slots/README", "docs/runbook.md)", "docs/run-book.md)"),
+             f"{EXPOSITION}/slots/README", "docs/runbook.md)", "docs/run-book.md)"),
     Mutation("an alert rule is no YAML", "every combination", "alerts.yaml:.* is not YAML",
              f"{INLINE}/slots/alerts", "- alert: FeatureSnapshotStale", "- alert FeatureSnapshotStale"),
     Mutation("an alert rule has a misspelt key", "every combination", "'for_' is no key of a rule",

@@ -1,7 +1,7 @@
 """A few services in which every two choices that can meet do meet."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import covertable
@@ -24,6 +24,10 @@ def all_pairs(catalogue: Catalogue) -> list[Combination]:
         elif rows:
             factors[decision.name] = [row.value for row in rows]
     constraints = [rule for _, row in catalogue.patterns for rule in _needs(catalogue, row)]
+    implied = {decision.name for decision in catalogue.decisions if decision.implied}
+    constraints += [
+        rule for _, row in catalogue.patterns if row.decision in implied for rule in _follows(catalogue, row)
+    ]
     if len(factors) < 2:
         made = [{name: value} for name, values in factors.items() for value in values]
     else:
@@ -53,16 +57,24 @@ def _is_chosen(catalogue: Catalogue, row: Manifest, operator: str = "eq") -> dic
     return {"operator": operator, "left": _factor(catalogue, row), "value": value}
 
 
+def _givers(catalogue: Catalogue, row: Manifest, need: str) -> list[Manifest]:
+    """The patterns of earlier decisions that provide what a pattern needs."""
+    own = catalogue.order[row.decision]
+    return [giver for giver in catalogue.providers(need) if catalogue.order[giver.decision] < own]
+
+
 def _needs(catalogue: Catalogue, row: Manifest) -> Iterator[dict[str, Any]]:
     """Not the pattern, or one of those that provide what it needs in an earlier decision."""
     for need in row.needs:
-        givers = [
-            giver
-            for giver in catalogue.providers(need)
-            if catalogue.order[giver.decision] < catalogue.order[row.decision]
-        ]
-        conditions = [_is_chosen(catalogue, row, "ne"), *(_is_chosen(catalogue, giver) for giver in givers)]
-        yield {"operator": "or", "conditions": conditions}
+        givers = (_is_chosen(catalogue, giver) for giver in _givers(catalogue, row, need))
+        yield {"operator": "or", "conditions": [_is_chosen(catalogue, row, "ne"), *givers]}
+
+
+def _follows(catalogue: Catalogue, row: Manifest) -> Iterator[dict[str, Any]]:
+    """The pattern, or not all that it needs: nobody can leave out what is implied."""
+    for givers in product(*(_givers(catalogue, row, need) for need in row.needs)):
+        missing = (_is_chosen(catalogue, giver, "ne") for giver in givers)
+        yield {"operator": "or", "conditions": [_is_chosen(catalogue, row), *missing]}
 
 
 def _combination(catalogue: Catalogue, row: dict[str, Any]) -> Combination:

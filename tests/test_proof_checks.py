@@ -327,7 +327,7 @@ WHOLE_DEFECTS: dict[str, tuple[str, Change, str]] = {
     "a pattern that the lock leaves out": (
         "patterns.lock",
         lambda text: text[: text.rindex("[[pattern]]")].rstrip() + "\n",
-        "patterns.lock:1: does not list what was chosen, in its order: see feature_store inline ML-FEAT-002",
+        "patterns.lock:1: does not list what was chosen, in its order: see exposition prometheus ML-EXP-001",
     ),
     "an answer that was not given": (
         ".copier-answers.yml",
@@ -440,18 +440,18 @@ TRACES: dict[str, tuple[str, str, str]] = {
     "its library in a page": (
         "docs/rollback.md",
         "The library is prometheus-client.",
-        "docs/rollback.md:{}: names 'prometheus-client', which belongs to System metrics (ML-MON-001)",
+        "docs/rollback.md:{}: names 'prometheus-client', which belongs to Prometheus exposition (ML-EXP-001)",
     ),
     "its id": ("README.md", "See ML-MON-001.", "README.md:{}: names 'ML-MON-001', which belongs to System metrics"),
     "a word of its own": (
         "docs/rollback.md",
         "Grafana shows it.",
-        "docs/rollback.md:{}: speaks of 'grafana', which belongs to System metrics (ML-MON-001)",
+        "docs/rollback.md:{}: speaks of 'grafana', which belongs to Prometheus exposition (ML-EXP-001)",
     ),
     "a word that it declares in code": (
         f"{PACKAGE}/serve.py",
         'PATH = "/metrics"',
-        f"{PACKAGE}/serve.py:{{}}: speaks of '/metrics', which belongs to System metrics (ML-MON-001)",
+        f"{PACKAGE}/serve.py:{{}}: speaks of '/metrics', which belongs to Prometheus exposition (ML-EXP-001)",
     ),
 }
 

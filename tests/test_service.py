@@ -22,6 +22,7 @@ from conftest import ROOT, commit_all, copier, run, thorough
 pytestmark = pytest.mark.slow
 
 MODEL = "flight_delays"
+CPU = "process_cpu_seconds_total "
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,6 @@ class Server:
 
     url: str
     process: subprocess.Popen[bytes]
-    ready_s: float
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def server(service: Path) -> Iterator[Server]:
     else:
         process.kill()
         pytest.fail((service.parent / "server.log").read_text())
-    yield Server(url, process, time.monotonic() - started)
+    yield Server(url, process)
     process.kill()
 
 
@@ -133,7 +133,9 @@ def test_the_model_is_good_on_a_later_period(service: Path, server: Server) -> N
 
 
 def test_it_starts_in_seconds(server: Server) -> None:
-    assert server.ready_s < 5, "about one second on an idle machine"
+    # Of its processor: other work on the machine does not count.
+    [line] = [line for line in httpx.get(f"{server.url}/metrics").text.splitlines() if line.startswith(CPU)]
+    assert float(line.removeprefix(CPU)) < 4, "about one second"
 
 
 def test_one_row_and_many_rows(server: Server, row: dict[str, object]) -> None:

@@ -32,6 +32,7 @@ def record_problems(repository: Repository, catalogue: Catalogue) -> Iterator[st
     records = {
         decision.name: f"docs/decisions/{number:04d}-{decision.name.replace('_', '-')}.md"
         for number, decision in enumerate(catalogue.decisions, start=1)
+        if not decision.implied or any(row.decision == decision.name for row in repository.patterns)
     }
     present = _below(repository, "docs/decisions/")
     yield from _same("docs/decisions", present, {*records.values(), "docs/decisions/README.md"})

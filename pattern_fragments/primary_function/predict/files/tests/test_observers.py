@@ -31,6 +31,9 @@ class Listening:
     def refused(self, refused: Refused) -> None:
         self.heard.append(refused)
 
+    def close(self) -> None:
+        self.heard.clear()
+
 
 class Failing(Listening):
     def scored(self, scored: Scored) -> None:
@@ -59,9 +62,16 @@ def test_a_failing_observer_is_logged_once_in_a_while(
     assert len(caplog.records) == 2
 
 
-def test_an_observer_is_found_by_its_class() -> None:
-    listening = Listening()
-    observers = Observers([listening])
-    assert observers.find(Listening) is listening
-    with pytest.raises(LookupError, match="no Failing observes this service"):
-        observers.find(Failing)
+def test_observers_are_found_by_their_class() -> None:
+    listening, failing = Listening(), Failing()
+    observers = Observers([listening, failing])
+    assert list(observers.of(Listening)) == [listening, failing]
+    assert list(observers.of(Failing)) == [failing]
+
+
+def test_all_observers_finish_when_the_service_ends() -> None:
+    first, second = Listening(), Listening()
+    observers = Observers([first, second])
+    observers.refused(REFUSED)
+    observers.close()
+    assert first.heard == second.heard == []

@@ -44,7 +44,7 @@ def test_a_newer_snapshot_is_picked_up(folder: ModelFolder) -> None:
     write_newer(path, time.time() - 60)
     (age,) = gauges
     assert age.name == "feature_age_seconds"
-    wait_until(lambda: 60 <= age.read() < 90)
+    wait_until(lambda: 60 <= age.values()[()] < 90)
     assert inline.as_of() == Snapshot.read(path).data_as_of
 
 
@@ -55,7 +55,7 @@ def test_the_age_is_that_of_the_table_furthest_behind(folder: ModelFolder) -> No
     msgspec.structs.replace(found, newest={"fresh": time.time(), "behind": 5.0}).write(path)
     gauges: list[Gauge] = []
     assert source(folder, gauges).as_of() == 5
-    assert gauges[0].read() == pytest.approx(time.time() - 5, abs=60)
+    assert gauges[0].values()[()] == pytest.approx(time.time() - 5, abs=60)
 
 
 @needs_entities

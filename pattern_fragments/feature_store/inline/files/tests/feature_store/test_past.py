@@ -103,7 +103,7 @@ def test_the_age_counts_from_the_table_furthest_behind_to_the_moment(
     gauges: list[Gauge] = []
     features = PastFeatureSource(signature, folder, Settings(model_dir=folder.path), gauges)
     assert features.as_of() == 400
-    assert [(gauge.name, gauge.read()) for gauge in gauges] == [("feature_age_seconds", 600)]
+    assert [(gauge.name, gauge.values()[()]) for gauge in gauges] == [("feature_age_seconds", 600)]
 
 
 def test_a_domain_without_histories_needs_no_snapshot(

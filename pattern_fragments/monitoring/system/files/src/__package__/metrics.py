@@ -1,10 +1,6 @@
-"""Prometheus metrics of what the service predicts, and of the process it runs in.
+"""Metrics of what the service predicts, and of the process it runs in."""
 
-Names have no prefix of their own: the job label of a scrape tells services apart, so that one query
-serves them all. https://prometheus.io/docs/practices/naming/
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -15,10 +11,8 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client.metrics_core import Metric
 
-from .gauges import Gauge
 from .observer import Refused, Scored
 from .signature import Signature
 
@@ -35,34 +29,33 @@ DURATION_BUCKETS_S = (
 
 
 class SystemMetrics:
-    """Counts and times what it observes; `registry` holds everything a scrape shows."""
+    """Counts and times what it observes."""
 
-    def __init__(self, signature: Signature, gauges: Sequence[Gauge]) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self.registry.register(_GaugeCollector(gauges))
-        Info("model", "The model that answers.", registry=self.registry).info(
+    def __init__(self, signature: Signature) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        Info("model", "The model that answers.", registry=self._registry).info(
             {"name": signature.name, "version": signature.version}
         )
         self._predictions = Counter(
             "predictions",
             "Rows predicted.",
             ["model_version"],
-            registry=self.registry,
+            registry=self._registry,
         )
         self._durations = Histogram(
             "prediction_duration_seconds",
             "Seconds from the arrival of the rows to their predictions.",
             ["model_version"],
             buckets=DURATION_BUCKETS_S,
-            registry=self.registry,
+            registry=self._registry,
         )
         self._refusals = Counter(
             "requests_refused",
             "Requests that got no prediction.",
             ["reason"],
-            registry=self.registry,
+            registry=self._registry,
         )
         # Finding a labelled series costs more than counting, so each is looked up once. The faults
         # start at 0: a series that first appears at 1 shows no increase, and fires no alert.
@@ -85,17 +78,12 @@ class SystemMetrics:
             refusals = self._by_reason[refused.reason] = self._refusals.labels(refused.reason)
         refusals.inc()
 
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics as they are now."""
+        return self._registry.collect()
+
     def _series_of(self, version: str) -> tuple[Counter, Histogram]:
         return self._predictions.labels(version), self._durations.labels(version)
-
-
-class _GaugeCollector(Collector):
-    """Reads the gauges at each scrape; parts of the service may add theirs after this is made."""
-
-    def __init__(self, gauges: Sequence[Gauge]) -> None:
-        self._gauges = gauges
-
-    def collect(self) -> Iterator[Metric]:
-        for gauge in self._gauges:
-            family = CounterMetricFamily if gauge.total else GaugeMetricFamily
-            yield family(gauge.name, gauge.description, value=gauge.read())

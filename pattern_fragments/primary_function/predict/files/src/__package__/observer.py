@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -56,8 +56,29 @@ class Observer(Protocol):
     def refused(self, refused: Refused) -> None:
         """A request was refused."""
 
+    def close(self) -> None:
+        """The service ends: finish what is held."""
+
 
 Found = TypeVar("Found")
+
+
+class Guard:
+    """Keeps what an observer raises from going further, and the log from filling with it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._quiet_until = 0.0
+
+    def call(self, hear: Callable[..., None], *told: Any) -> None:
+        """Call; an error is logged, unless one was a moment ago."""
+        try:
+            hear(*told)
+        except Exception:
+            now = time.monotonic()
+            if now >= self._quiet_until:
+                self._quiet_until = now + QUIET_S
+                logger.warning("observer %s failed", self._name, exc_info=True)
 
 
 class Observers:
@@ -65,31 +86,23 @@ class Observers:
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
-        self._quiet_until = [0.0] * len(self._observers)
+        self._guards = [Guard(type(observer).__name__) for observer in self._observers]
 
-    def find(self, kind: type[Found]) -> Found:
-        """The observer of a class; raises LookupError when there is none."""
-        for observer in self._observers:
-            if isinstance(observer, kind):
-                return observer
-        raise LookupError(f"no {kind.__name__} observes this service")
+    def of(self, kind: type[Found]) -> Iterator[Found]:
+        """The observers of a class."""
+        return (observer for observer in self._observers if isinstance(observer, kind))
 
     def scored(self, scored: Scored) -> None:
         """Rows were predicted, and the result has left."""
-        for position, observer in enumerate(self._observers):
-            self._tell(position, observer.scored, scored)
+        for observer, guard in zip(self._observers, self._guards, strict=True):
+            guard.call(observer.scored, scored)
 
     def refused(self, refused: Refused) -> None:
         """A request was refused."""
-        for position, observer in enumerate(self._observers):
-            self._tell(position, observer.refused, refused)
+        for observer, guard in zip(self._observers, self._guards, strict=True):
+            guard.call(observer.refused, refused)
 
-    def _tell(self, position: int, hear: Callable[[Any], None], event: Scored | Refused) -> None:
-        try:
-            hear(event)
-        except Exception:
-            now = time.monotonic()
-            if now >= self._quiet_until[position]:
-                self._quiet_until[position] = now + QUIET_S
-                name = type(self._observers[position]).__name__
-                logger.warning("observer %s failed", name, exc_info=True)
+    def close(self) -> None:
+        """The service ends: each observer finishes what it holds."""
+        for observer, guard in zip(self._observers, self._guards, strict=True):
+            guard.call(observer.close)

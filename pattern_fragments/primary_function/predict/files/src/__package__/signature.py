@@ -31,6 +31,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     categories: tuple[str, ...] = ()
     accepts_unknown: bool = False
     pattern: str | None = None
+    personal: bool = False
+    """It is about a person: no part of the service stores it."""
 
 
 class Output(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from .training.importance import permutation_importance
 from .training.progress import Progress
 from .training.record import Record, git_revision, software
 from .training.reference import profile
+from .training.steps import STEPS
 
 NAME = "__package__"
 THREADS = 2
@@ -53,7 +54,8 @@ def train(output: Path, period: Period, seed: int) -> None:
             predictor = OnnxPredictor.load(folder, THREADS)
         labels, features = dataset.labels[test], dataset.features[test]
         with progress.step(f"test on {test.sum():,} rows"):
-            predictions = predictor.predict(features)
+            predicted = predictor.predict(dataset.features)
+            predictions = predicted[test]
             agreed = agreement(labels, model.predict(fitted, features), predictions)
             metrics = evaluate(labels, predictions, dataset.cuts[test], seed)
         with progress.step("reference profile"):
@@ -62,8 +64,12 @@ def train(output: Path, period: Period, seed: int) -> None:
                 {name: column[rows] for name, column in dataset.columns.items()},
                 names,
                 dataset.features[rows],
-                predictor.predict(dataset.features[rows]),
+                predicted[rows],
             )
+        _write_json(folder.reference, reference)
+        for name, step in STEPS:
+            with progress.step(name):
+                step(dataset, predicted, folder)
         with progress.step("importance of features"):
             importance = permutation_importance(predictor.predict, names, features, labels, seed)
         with progress.step("plots"):
@@ -83,7 +89,6 @@ def train(output: Path, period: Period, seed: int) -> None:
             seconds=progress.seconds,
             software=software(),
         )
-        _write_json(folder.reference, reference)
         _write_json(folder.metrics, {"test": metrics, "onnx": agreed, "importance": importance})
         _write_json(folder.training, record)
         folder.card.write_text(model_card(signature, metrics, agreed, record), encoding="utf-8")

@@ -73,7 +73,7 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
     from .batch.figures import Figures
     from .batch.run import TooManyBadRows, run_day, try_day
 
-    figures = Figures(settings, day)
+    figures = Figures(settings, day, is_trial=options.trial)
     code = FAILED
     try:
         if options.trial:
@@ -89,6 +89,7 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
         reports = False
         raise
     finally:
+        figures.end()
         if reports:
             figures.report(failed=code != 0)
     return code

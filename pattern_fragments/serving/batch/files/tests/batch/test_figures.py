@@ -9,8 +9,9 @@ import pytest
 
 from __package__ import score
 from __package__.batch import figures, run
+from __package__.gauges import Gauge
+from __package__.observer import Observers
 from __package__.score import main
-from __package__.service import Service
 from __package__.settings import Settings
 
 from .conftest import DAY, environment
@@ -35,8 +36,9 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
     """The gauges of each report, as they were read when it was sent."""
     reports: Reported = []
 
-    def keep(service: Service) -> list[object]:
-        return [lambda: reports.append({gauge.name: gauge.read() for gauge in service.gauges})]
+    def keep(_settings: Settings, _observers: Observers, gauges: list[Gauge]) -> list[object]:
+        plain = [gauge for gauge in gauges if not gauge.labels]
+        return [lambda: reports.append({gauge.name: gauge.values()[()] for gauge in plain})]
 
     monkeypatch.setattr(figures, "build_reports", keep)
     return reports
@@ -98,7 +100,8 @@ def test_a_run_that_scores_nothing_tells_the_day_s_rows_and_no_age_of_features(
 ) -> None:
     assert main([]) == main([]) == 0
     first, second = reported
-    assert second.keys() == OWN
+    assert second.keys() >= OWN
+    assert "feature_age_seconds" not in second
     assert second["batch_rows"] == first["batch_rows"] == len(rows)
 
 
@@ -119,13 +122,22 @@ def test_a_run_that_is_told_to_end_has_not_failed(
     assert reported == []
 
 
-def test_a_report_without_a_model_is_logged_and_the_run_fails(
-    reported: Reported,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_run_without_a_model_reports_that_it_failed(
+    reported: Reported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SERVICE_MODEL_DIR", str(tmp_path / "none"))
     assert main([]) == score.FAILED
-    assert reported == []
-    assert "the figures of the run were not reported" in capsys.readouterr().out
+    [report] = reported
+    assert report.keys() == OWN
+    assert report["batch_failed"] == 1
+
+
+def test_a_report_that_fails_is_logged_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_arguments: object) -> list[object]:
+        raise ValueError("no way out")
+
+    monkeypatch.setattr(figures, "build_reports", refuse)
+    assert main([]) == 0
+    assert "the figures of the run were not reported: no way out" in capsys.readouterr().out

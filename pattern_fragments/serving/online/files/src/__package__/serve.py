@@ -17,7 +17,10 @@ def main() -> None:
         service = build_service(settings)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot serve: {error}")
-    serve(Application(service, build_routes(service)))
+    try:
+        serve(Application(service, build_routes(service)))
+    finally:
+        service.observers.close()
 
 
 if __name__ == "__main__":

@@ -58,6 +58,9 @@ class Recorder:
     def refused(self, refused: Refused) -> None:
         self.heard.append(refused)
 
+    def close(self) -> None:
+        """Everything stays."""
+
 
 def reasons(recorder: Recorder) -> list[str]:
     return [event.reason for event in recorder.heard if isinstance(event, Refused)]

@@ -48,6 +48,7 @@ async def consume(service: Service, broker: Broker, listener: socket.socket) -> 
             return await consumer.run(stop)
         finally:
             await broker.close()
+            await asyncio.to_thread(service.observers.close)
             logger.info("stopped", extra={"unfinished": consumer.figures.in_flight})
 
 

@@ -45,6 +45,9 @@ class Recorder:
     def refused(self, refused: Refused) -> None:
         self.refusals.append(refused.reason)
 
+    def close(self) -> None:
+        """Everything stays."""
+
 
 class Poisoned(Scorer):
     """Scores as another one does, but fails a number of times for rows of one distance."""
@@ -102,7 +105,7 @@ def test_what_cannot_be_scored_goes_to_the_dead_letters_with_the_reason_and_hold
             assert consumer.figures.consumed == 20
             assert consumer.figures.retried == stage.settings.max_deliveries - 1
             await until(lambda: consumer.figures.backlog == (0, 3))
-            shown = {gauge.name: gauge.read() for gauge in consumer.figures.gauges()}
+            shown = {gauge.name: gauge.values()[()] for gauge in consumer.figures.gauges()}
             assert shown["events_consumed_total"] == 20
             assert shown["events_retried_total"] == stage.settings.max_deliveries - 1
             assert shown["events_dead_lettered_total"] == shown["dead_letters_waiting"] == 3

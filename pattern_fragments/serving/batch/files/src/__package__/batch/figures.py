@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, time
 from time import monotonic
 
 from ..gauges import Gauge
-from ..observer import Refused
+from ..model_folder import ModelFolder
+from ..observer import Observers, Refused
 from ..service import Service
 from ..settings import Settings
-from ..wiring import build_reports, build_service
+from ..wiring import build_observers, build_reports
 from .part import PartResult
 from .versions import newest_day
 
@@ -16,71 +17,80 @@ logger = logging.getLogger(__name__)
 
 
 class Figures:
-    """What one run did. It reports once, when the run has ended, well or not."""
+    """What one run did. It reports once, when the run has ended, well or not.
 
-    def __init__(self, settings: Settings, day: date) -> None:
+    A trial tells nobody of what it scores.
+    """
+
+    def __init__(self, settings: Settings, day: date, is_trial: bool = False) -> None:
         self.rows = 0
         self.quarantined = 0
         self._settings = settings
         self._day = day
-        self._service: Service | None = None
         self._started = monotonic()
         self._failed = False
+        self._is_trial = is_trial
+        self._observers: Observers | None = None
+        self._gauges = [
+            Gauge("batch_rows", "Rows of the last run's input", lambda: self.rows),
+            Gauge(
+                "batch_quarantined_rows",
+                "Rows that the last run could not score",
+                lambda: self.quarantined,
+            ),
+            Gauge(
+                "batch_duration_seconds",
+                "How long the last run took",
+                lambda: monotonic() - self._started,
+            ),
+            Gauge("batch_failed", "1 when the last run failed, else 0", lambda: self._failed),
+            Gauge(
+                "batch_published_day_timestamp_seconds",
+                "Start of the newest day that is published, in seconds since 1970 UTC;"
+                " 0 when none is",
+                self._published_day,
+            ),
+        ]
 
     def watch(self, service: Service) -> None:
-        """Let the service that scores report these figures too."""
-        self._service = service
-        service.gauges.extend(
-            (
-                Gauge("batch_rows", "Rows of the last run's input", lambda: self.rows),
-                Gauge(
-                    "batch_quarantined_rows",
-                    "Rows that the last run could not score",
-                    lambda: self.quarantined,
-                ),
-                Gauge(
-                    "batch_duration_seconds",
-                    "How long the last run took",
-                    lambda: monotonic() - self._started,
-                ),
-                Gauge("batch_failed", "1 when the last run failed, else 0", lambda: self._failed),
-                Gauge(
-                    "batch_published_day_timestamp_seconds",
-                    "Start of the newest day that is published, in seconds since 1970 UTC;"
-                    " 0 when none is",
-                    self._published_day,
-                ),
-            )
-        )
+        """Report what the service that scores offers, too."""
+        self._observers = service.observers
+        self._gauges += service.gauges
 
     def tell(self, result: PartResult) -> None:
         """Tell the observers of a part: its predictions, and each row that got none."""
-        if self._service is None:
+        if self._observers is None or self._is_trial:
             return
-        observers = self._service.observers
         if result.scored is not None:
-            observers.scored(result.scored)
+            self._observers.scored(result.scored)
         for _ in range(result.record.quarantined):
-            observers.refused(Refused(reason="invalid_input", duration_s=0.0))
+            self._observers.refused(Refused(reason="invalid_input", duration_s=0.0))
+
+    def end(self) -> None:
+        """Let the observers finish."""
+        if self._observers is not None:
+            self._observers.close()
 
     def report(self, failed: bool) -> None:
         """Send the figures to wherever the settings say; what goes wrong is only logged."""
         self._failed = failed
         try:
-            for send in build_reports(self._service or self._idle()):
+            observers = self._observers or self._idle()
+            for send in build_reports(self._settings, observers, self._gauges):
                 send()
         except (OSError, ValueError) as error:
             logger.warning("the figures of the run were not reported: %s", error)
         except Exception:
             logger.warning("the figures of the run were not reported", exc_info=True)
 
-    def _idle(self) -> Service:
-        """A service that scored nothing, for a run that found nothing to do or failed before."""
-        service = build_service(self._settings)
-        # Its parts would tell of the features that the model was trained with.
-        service.gauges.clear()
-        self.watch(service)
-        return service
+    def _idle(self) -> Observers:
+        """Observers that saw nothing, for a run that found nothing to do or failed before."""
+        folder = ModelFolder(self._settings.model_dir)
+        try:
+            return build_observers(self._settings, folder.read_signature(), folder, self._gauges)
+        except (OSError, ValueError):
+            # Without a model the run has failed, and that is what there is to tell.
+            return Observers([])
 
     def _published_day(self) -> float:
         """Read from the output, so that no run of another day can make it look fresher."""

@@ -129,7 +129,8 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
 
 def _parquet(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="lz4")
+    # Nobody looks for a range of ids or predictions: statistics would only cost time.
+    frame.write_parquet(buffer, compression="lz4", statistics=False)
     return buffer.getvalue()
 
 

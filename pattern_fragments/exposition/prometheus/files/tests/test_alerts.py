@@ -11,8 +11,8 @@ import promql_parser
 import pytest
 import yaml
 
-from __package__.metrics import SystemMetrics
-from __package__.signature import Output, Signature
+from __package__.registry import registry_of
+from __package__.service import Service
 
 ROOT = Path(__file__).parents[1]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -28,17 +28,11 @@ QUERIES: list[str] = [rule["expr"] for rule in RULES] + PANEL_QUERIES
 METRIC = re.compile(r"([a-z][a-z0-9_:]*)\{")
 
 
-@pytest.fixture(scope="module")
-def known() -> set[str]:
-    """What a query can find: the scrape, the gauges of the service's parts, recorded series."""
-    signature = Signature(
-        name="model", version="v1", inputs=(), features=(), output=Output("p", "A probability.")
-    )
-    scrape = {
-        sample.name
-        for family in SystemMetrics(signature, []).registry.collect()
-        for sample in family.samples
-    }
+@pytest.fixture
+def known(service: Service) -> set[str]:
+    """What a query can find: what the service shows, the gauges of its parts, recorded series."""
+    shown = registry_of(service.observers, service.gauges)
+    scrape = {sample.name for family in shown.collect() for sample in family.samples}
     source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     gauges = set(re.findall(r'Gauge\(\s*(?:name=)?"([a-z_]+)"', source))
     return scrape | gauges | {rule["record"] for rule in RULES if "record" in rule} | {"up"}
