@@ -1,6 +1,7 @@
 """What a run reports when it ends, and which runs report at all."""
 
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 
 from __package__ import score
 from __package__.batch import figures, run
+from __package__.batch.manifest import PartRecord
+from __package__.batch.part import PartResult
 from __package__.gauges import Gauge
 from __package__.observer import Observers
 from __package__.score import main
+from __package__.service import Service
 from __package__.settings import Settings
 
 from .conftest import DAY, environment
@@ -141,3 +145,23 @@ def test_a_report_that_fails_is_logged_and_fails_nothing(
     monkeypatch.setattr(figures, "build_reports", refuse)
     assert main([]) == 0
     assert "the figures of the run were not reported: no way out" in capsys.readouterr().out
+
+
+def test_a_trial_tells_no_observer_of_what_it_scores(service: Service) -> None:
+    class Counting(Observers):
+        told = 0
+
+        def scored(self, _scored: object) -> None:
+            self.told += 1
+
+    record = PartRecord(
+        name="part-00000", rows=1, scored=1, sha256="", quarantine_sha256=None, reasons={}
+    )
+    columns = service.scorer.encode_rows([service.signature.example])
+    result = PartResult(record, service.scorer.score(columns))
+    for is_trial, told in ((True, 0), (False, 1)):
+        observers = Counting([])
+        one = figures.Figures(service.settings, DAY, is_trial)
+        one.watch(replace(service, observers=observers))
+        one.tell(result)
+        assert observers.told == told

@@ -7,9 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from __package__ import serve
+from __package__.observer import Observers
+from __package__.service import Service
 
 from .conftest import Row, Server, read_all
 
@@ -94,3 +99,24 @@ def test_requests_and_their_content_are_not_logged_by_default(
     server.client.post("/predict", json=row | {"surprise": 1})
     messages = [entry["message"] for entry in stop(server)]
     assert messages == ["draining", "stopped"]
+
+
+@pytest.mark.usefixtures("root_logger")
+def test_observers_finish_when_the_server_ends(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closing(Observers):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    def end(_application: object) -> None:
+        raise KeyboardInterrupt
+
+    observers = Closing([])
+    monkeypatch.setattr(serve, "build_service", lambda _: replace(service, observers=observers))
+    monkeypatch.setattr(serve, "serve", end)
+    with pytest.raises(KeyboardInterrupt):
+        serve.main()
+    assert observers.is_closed
