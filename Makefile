@@ -45,22 +45,40 @@ benchmark: setup ## measure the demo's service beside a baseline and an echo (tw
 benchmark-growth: setup ## measure how copy and update grow with the catalogue (minutes)
 	$(BIN)/python benchmarks/growth.py
 
-# A trained service of a golden path below build/benchmarks/, from the last commit.
+# A trained service below build/benchmarks/, from the last commit: where, and its answers.
 define trained
 rm -rf build/benchmarks/$(1)
-$(BIN)/copier copy --quiet --defaults --vcs-ref HEAD --data golden_path=$(1) --data project_name=flight-delays . build/benchmarks/$(1)
+$(BIN)/copier copy --quiet --defaults --vcs-ref HEAD $(2) --data project_name=flight-delays . build/benchmarks/$(1)
 PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) --no-print-directory -C build/benchmarks/$(1) train
+
 endef
 
 .PHONY: benchmark-batch
 benchmark-batch: setup ## measure batch scoring: speed beside the model alone, memory, kill -9 (minutes)
-	$(call trained,nightly)
+	$(call trained,nightly,--data golden_path=nightly)
 	$(BIN)/python benchmarks/batch.py build/benchmarks/nightly
 
 .PHONY: benchmark-streaming
 benchmark-streaming: setup ## measure streaming on each broker that is installed here (minutes)
-	$(call trained,event_driven)
+	$(call trained,event_driven,--data golden_path=event_driven)
 	$(BIN)/uv run --quiet --project build/benchmarks/event_driven --with 'faststream[nats,redis]>=0.7,<0.8' benchmarks/streaming.py build/benchmarks/event_driven
+
+KINDS := system data_quality drift performance
+comma := ,
+empty :=
+all_kinds := $(subst $(empty) $(empty),$(comma) ,$(KINDS))
+
+.PHONY: benchmark-monitoring
+benchmark-monitoring: setup ## measure what each kind of monitoring costs on the way of a prediction (minutes)
+	$(call trained,monitoring/none,--data 'monitoring=[]')
+	$(foreach kind,$(KINDS),$(call trained,monitoring/$(kind),--data 'monitoring=[$(kind)]'))
+	$(call trained,monitoring/all,--data 'monitoring=[$(all_kinds)]')
+	$(BIN)/python benchmarks/monitoring.py build/benchmarks/monitoring
+
+.PHONY: months
+months: setup ## what all kinds of monitoring say about each month of the example's year: docs/monitoring.md and its plot
+	$(call trained,monitoring/all,--data 'monitoring=[$(all_kinds)]')
+	build/benchmarks/monitoring/all/.venv/bin/python benchmarks/months.py build/benchmarks/monitoring/all docs
 
 .PHONY: prove
 prove: setup ## the full proof: every combination, with all tests; writes docs/proof.md and goes on where it stopped

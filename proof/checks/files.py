@@ -27,7 +27,10 @@ _TEMPLATE_NAME = re.compile("|".join(TEMPLATE_NAMES))
 _STATEMENT = re.compile(r"(?<!\$)\{[%#]")
 _EXPRESSION = re.compile(r"(?P<dollar>\$?)\{\{-?\s*(?P<inside>.*?)\s*-?\}\}")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)", re.MULTILINE)
-_MACHINE = re.compile(r"(?<![\w.~/-])(/(?:home|Users|tmp|work|workspace)/\w[\w./-]*)|\b[A-Z]:\\\w+")
+# One word below /tmp is a folder of a container; what a machine leaves there lies deeper.
+_MACHINE = re.compile(
+    r"(?<![\w.~/-])(/(?:(?:home|Users|work|workspace)/\w[\w./-]*|tmp/(?:[\w.-]+/[\w./-]*|[\w-]*\.[\w.-]+)))|\b[A-Z]:\\\w+"
+)
 _INSTRUCTION = re.compile(
     r"ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR"
 )

@@ -186,7 +186,8 @@ class _References:
         started = frozenset(
             module for path, row in self.facts.items() if not path.endswith(".md") for module in row.modules
         )
-        reached = self.repository.reachable(started)
+        # A package is started by its __main__.
+        reached = self.repository.reachable(started | {f"{module}.__main__" for module in started})
         for name, path in sorted(self.repository.modules.items()):
             if path.startswith("src/") and name not in reached:
                 yield f"{path}:1: no command runs this module, and nothing that one runs imports it."

@@ -27,6 +27,7 @@ _TOKEN = re.compile(r"\w+(?:[-./]\w+)*")
 _COMPOUND = re.compile(r"[A-Za-z][a-z0-9]*_\w*[A-Za-z0-9]|[A-Z][a-z0-9]+[A-Z]\w*|[A-Z0-9]+_[A-Z0-9_]+")
 _ALERT = re.compile(r"^\s*-?\s*alert:\s*[\"']?(\w+)", re.MULTILINE)
 _TARGET = re.compile(r"^([a-z][\w]*-[\w-]+):(?!=)", re.MULTILINE)
+_VARIABLE = re.compile(r"^(?:ENV|ARG|   ) ?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 _COMMENT = re.compile(r"#(.*)")
 _IMPORT = re.compile(r"(from|import) ")
 _JINJA = re.compile(r"\{\{|\{%|\{#")
@@ -174,6 +175,8 @@ def _defined(path: str, content: bytes, text: str) -> set[str]:
     if path.endswith(".py"):
         facts = python_facts(path, content)
         return {*facts.known, *facts.settings}
+    if path == "Dockerfile":
+        return set(_VARIABLE.findall(text))
     if path == "Makefile":
         return set(_TARGET.findall(text))
     return set(_ALERT.findall(text)) if path.endswith((".yaml", ".yml")) else set()

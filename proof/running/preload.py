@@ -34,16 +34,37 @@ def _imports(module: ast.Module) -> Iterator[str]:
 def forkable(names: Sequence[str], python: Path, environment: Mapping[str, str], memory: Path) -> list[str]:
     """The names without the libraries whose import starts a thread, which a fork would lose.
 
+    Those whose import changes the environment come last: what they import besides is then there as others know it.
     `memory` is a file that spares asking again.
     """
     if memory.is_file():
-        culprits = json.loads(memory.read_text(encoding="utf-8"))
+        found = json.loads(memory.read_text(encoding="utf-8"))
     else:
-        command: list[str | Path] = [python, "-P", Path(__file__).with_name("worker.py"), "--probe", *names]
-        asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        culprits = sorted({name.partition(".")[0] for name in json.loads(asked.stdout)["culprits"]})
+        found = _probed(names, python, environment)
         memory.parent.mkdir(parents=True, exist_ok=True)
         partial = memory.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(culprits), encoding="utf-8")
+        partial.write_text(json.dumps(found), encoding="utf-8")
         partial.replace(memory)
-    return [name for name in names if name.partition(".")[0] not in culprits]
+    kept = [name for name in names if _library(name) not in found["culprits"]]
+    return sorted(kept, key=lambda name: _library(name) in found["changing"])
+
+
+def _probed(names: Sequence[str], python: Path, environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """The libraries whose import starts a thread, and those whose import changes the environment.
+
+    Of two that start the same thread only the first shows it: so it is asked again without those that are known.
+    """
+    worker = Path(__file__).with_name("worker.py")
+    culprits: set[str] = set()
+    while True:
+        rest = [name for name in names if _library(name) not in culprits]
+        command: list[str | Path] = [python, "-P", worker, "--probe", *rest]
+        asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        told = {kind: {_library(name) for name in found} for kind, found in json.loads(asked.stdout).items()}
+        culprits |= told["culprits"]
+        if not told["culprits"]:
+            return {"culprits": sorted(culprits), "changing": sorted(told["changing"])}
+
+
+def _library(name: str) -> str:
+    return name.partition(".")[0]

@@ -47,9 +47,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = sys.argv[1:]
     probing = names[:1] == [PROBE]
-    culprits = _preload(names[probing:])
+    culprits, changing = _preload(names[probing:])
     plugins = [point.load() for point in entry_points(group="pytest11")]
-    _say(answers, {"culprits": culprits})
+    _say(answers, {"culprits": culprits, "changing": changing})
     if probing:
         return
     gc.collect()
@@ -61,15 +61,23 @@ def main() -> None:
         _say(answers, run(json.loads(line), plugins))
 
 
-def _preload(names: list[str]) -> list[str]:
-    """Import what can be imported; the names of those whose import started a thread, which a fork would lose."""
-    culprits = []
+def _preload(names: list[str]) -> tuple[list[str], list[str]]:
+    """Import what can be imported.
+
+    Told are those whose import started a thread, which a fork would lose, and those that changed the environment, which
+    is put back: a service that does not import them must not find it.
+    """
+    culprits, changing = [], []
     for name in names:
-        before = _threads()
+        before, environment = _threads(), dict(os.environ)
         _import(name)
         if _threads() > before:
             culprits.append(name)
-    return culprits
+        if os.environ != environment:
+            changing.append(name)
+            os.environ.clear()
+            os.environ.update(environment)
+    return culprits, changing
 
 
 def _threads() -> int:

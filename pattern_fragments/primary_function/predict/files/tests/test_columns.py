@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from __package__.columns import UNKNOWN, Encoder, InvalidInput, Problem
@@ -100,6 +100,7 @@ def test_a_refusal_says_why(column: Input, value: object, expected: str) -> None
     assert reason(column, value) == expected
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.sampled_from([SIZE, FREE, COLOUR, CODE, ERA, MOMENT]),
     st.one_of(

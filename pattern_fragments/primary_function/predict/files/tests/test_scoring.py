@@ -17,7 +17,7 @@ from __package__.predictor import OnnxPredictor
 from __package__.service import Service
 from __package__.signature import Signature
 
-HEAVY = ("onnx", "pandas", "scipy")
+HEAVY = ("onnx", "scipy")
 """What the packages of training bring along."""
 
 

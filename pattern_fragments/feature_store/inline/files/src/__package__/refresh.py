@@ -41,6 +41,11 @@ def refresh(settings: Settings, as_of: datetime | None) -> None:
     for table, newest in snapshot.newest.items():
         sys.stdout.write(f"; {table} until {_minute(newest)}")
     sys.stdout.write("\n")
+    if snapshot.missing:
+        sys.stderr.write(
+            f"warning: no entity has {', '.join(snapshot.missing)}: their table holds nothing so"
+            " recent\n"
+        )
 
 
 def _check_progress(old: Snapshot, new: Snapshot) -> None:

@@ -14,7 +14,11 @@ from __package__.domain import data
 from __package__.feature_definition import EntityFeature
 from __package__.feature_matrix import ENTITIES
 from __package__.feature_store import offline
-from __package__.feature_store.offline import history_of, snapshot_of
+from __package__.feature_store.offline import (
+    _newest,
+    history_of,
+    snapshot_of,
+)
 from __package__.feature_store.snapshot import FILE_NAME, Snapshot
 from __package__.model_folder import ModelFolder
 from __package__.settings import Settings
@@ -68,7 +72,8 @@ def test_serving_sees_what_training_saw(folder: ModelFolder) -> None:
     examples = data.examples(period.start, period.end)
     settings = Settings(model_dir=folder.path)
     compared = 0
-    for cut in np.unique(dataset.cuts)[50::400].tolist():
+    cuts = np.unique(dataset.cuts)
+    for cut in cuts[1 :: len(cuts) // 8].tolist():
         rows = np.flatnonzero(dataset.cuts == cut)
         moment = datetime.fromtimestamp(cut, UTC)
         snapshot_of(dataset.events, dataset.inputs, moment).write(folder.path / FILE_NAME)
@@ -81,6 +86,15 @@ def test_serving_sees_what_training_saw(folder: ModelFolder) -> None:
         np.testing.assert_array_equal(served, dataset.features[rows])
         compared += len(rows)
     assert compared > 5
+
+
+@needs_entities
+def test_training_leaves_a_snapshot_of_the_moment_when_its_first_table_ends(
+    folder: ModelFolder,
+) -> None:
+    dataset = load(data.SMALL_PERIOD)
+    first = min(_newest(dataset.events, None).values())
+    assert Snapshot.read(folder.path / FILE_NAME).as_of == first
 
 
 @needs_entities

@@ -95,6 +95,28 @@ def test_refresh_far_beyond_the_data_is_refused(
 
 
 @needs_entities
+def test_features_whose_table_ends_too_early_are_named(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SERVICE_MODEL_DIR", str(folder.path))
+    moment, events = data.SMALL_PERIOD.split, data.events
+    behind = data_features()[0].events
+
+    def ended(start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
+        tables = events(start, end)
+        early = moment - 0.9 * LONGEST_WINDOW
+        tables[behind] = tables[behind].filter(pl.col("available_at") < early)
+        return tables
+
+    assert refresh([f"--as-of={moment.isoformat()}"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(data, "events", ended)
+    assert refresh([f"--as-of={moment.isoformat()}"]) == 0
+    shortest = min(data_features(), key=lambda feature: (feature.events != behind, feature.window))
+    assert shortest.name in capsys.readouterr().err
+
+
+@needs_entities
 def test_refresh_from_a_table_that_went_back_is_refused(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +125,10 @@ def test_refresh_from_a_table_that_went_back_is_refused(
     monkeypatch.setattr(data, "events", lambda start, _: events(start, end))
     assert_refused(folder, monkeypatch, [])
     assert "give --as-of to go back" in capsys.readouterr().err
+
+
+def data_features() -> list[EntityFeature]:
+    return [feature for features in ENTITIES.values() for feature in features]
 
 
 def assert_refused(

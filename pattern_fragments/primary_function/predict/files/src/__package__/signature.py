@@ -32,7 +32,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     accepts_unknown: bool = False
     pattern: str | None = None
     personal: bool = False
-    """It is about a person: no part of the service stores it."""
+    """It is about a person: what is asked is not written down, and no label shows it. The model
+    folder has what training learns from all rows together: categories, quantiles."""
 
 
 class Output(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import pytest
 
 from __package__.columns import UNKNOWN, Encoder
 from __package__.domain import data, model
+from __package__.domain.asking import asked_at
 from __package__.domain.features import (
     INPUTS,
     request_features,
@@ -17,6 +18,7 @@ from __package__.feature_store.offline import point_in_time
 from __package__.training.dataset import load
 
 START, END = datetime(2013, 1, 5, tzinfo=UTC), datetime(2013, 1, 15, tzinfo=UTC)
+ASKED_AT = asked_at(pl.col("scheduled_departure"))
 SCHEDULE = ("zone", "scheduled_departure", "scheduled_arrival")
 
 
@@ -121,7 +123,7 @@ def changed_features(
     columns = Encoder(inputs).columns(
         {column.name: sample[column.name].to_list() for column in inputs}
     )
-    cuts = (sample["scheduled_departure"] - data.LEAD_TIME).dt.epoch("s").to_numpy()
+    cuts = sample.select(ASKED_AT.dt.epoch("s")).to_series().to_numpy()
 
     def features(world: pl.DataFrame, air: pl.DataFrame, rows: slice) -> np.ndarray:
         monkeypatch.setattr(data, "landings", lambda: data.landed(world.drop(SCHEDULE)))
@@ -168,5 +170,5 @@ def leaked(flights: pl.DataFrame) -> pl.DataFrame:
         "carrier",
         "dest",
         late=(pl.col("dep_delay") > data.LATE_MINUTES).cast(pl.Float64),
-        available_at=pl.col("scheduled_departure") - data.LEAD_TIME,
+        available_at=ASKED_AT,
     )

@@ -63,7 +63,9 @@ def _run(options: argparse.Namespace) -> int:
         return code
     # The figures of a past day would take the place of the last night's.
     reported = () if options.trial else days if options.report else (scheduled,)
-    return max([_score(settings, day, options, day in reported) for day in days])
+    codes = [_score(settings, day, options, day in reported) for day in days]
+    # Another try goes over all days: it costs little where it mends nothing.
+    return FAILED if FAILED in codes else max(codes)
 
 
 def _score(settings: Settings, day: date, options: argparse.Namespace, reports: bool) -> int:
@@ -71,7 +73,8 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
     # polars takes as many threads as there are cores unless it is told when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.workers or cores()))
     from .batch.figures import Figures
-    from .batch.run import TooManyBadRows, run_day, try_day
+    from .batch.run import run_day, try_day
+    from .batch.share import TooManyBadRows
 
     figures = Figures(settings, day, is_trial=options.trial)
     code = FAILED
@@ -133,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--from", type=_day, dest="first", help="the first day of a backfill")
     parser.add_argument("--to", type=_day, dest="last", help="its last day, included")
     parser.add_argument(
-        "--again", action="store_true", help="score even what is published and has not changed"
+        "--again",
+        action="store_true",
+        help="score even what is published and has not changed, or was rolled back",
     )
     parser.add_argument(
         "--trial", action="store_true", help="score a part of it, and publish nothing"

@@ -6,7 +6,9 @@ import msgspec
 import polars as pl
 import pytest
 
-from __package__.batch.run import TooManyBadRows
+from __package__.batch.figures import Figures
+from __package__.batch.run import try_day
+from __package__.batch.share import TooManyBadRows, allowed
 from __package__.settings import Settings
 from __package__.signature import Signature
 
@@ -99,3 +101,48 @@ def test_it_stops_as_soon_as_it_is_certain(
         run(workers=1)
     [partial] = (settings.output / ".versions" / f"date={DAY}").glob("*.partial")
     assert len(list(partial.glob("*.parquet"))) <= 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "bad"),
+    [(950, 0.01, 9), (50, 0.01, 1), (2, 0.01, 1), (50, 0.0, 0), (1, 0.01, 0), (1, 1.0, 1)],
+)
+def test_one_row_of_a_small_input_may_be_bad_unless_none_may_or_it_is_all(
+    rows: int, share: float, bad: int
+) -> None:
+    assert allowed(rows, share) == bad
+
+
+def first_rows_bad(path: Path, rows: pl.DataFrame, field: str, count: int) -> None:
+    is_bad = pl.int_range(pl.len()) < count
+    rows.with_columns(pl.when(is_bad).then(None).otherwise(field).alias(field)).write_parquet(path)
+
+
+def test_a_trial_holds_the_bad_rows_of_its_part_against_all_rows_and_tells_why_they_are_bad(
+    settings: Settings,
+    day_input: Path,
+    rows: pl.DataFrame,
+    field: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    few = allowed(len(rows), settings.max_quarantined_share)
+    assert few > allowed(ROWS_PER_PART, settings.max_quarantined_share)
+    first_rows_bad(day_input, rows, field, few)
+    try_day(settings, DAY, Figures(settings, DAY, is_trial=True))
+    assert caplog.records[-1].__dict__["reasons"] == {f"{field} is missing": few}
+    first_rows_bad(day_input, rows, field, few + 1)
+    with pytest.raises(TooManyBadRows) as error:
+        try_day(settings, DAY, Figures(settings, DAY, is_trial=True))
+    # Where they stood is removed with the trial.
+    assert str(error.value).endswith(f"of all {len(rows):,} may be: {field} is missing ({few + 1})")
+
+
+def test_a_trial_that_can_score_no_row_fails_however_many_rows_the_day_has(
+    settings: Settings, day_input: Path, rows: pl.DataFrame, field: str
+) -> None:
+    first_rows_bad(day_input, rows, field, ROWS_PER_PART)
+    lenient = settings.model_copy(update={"max_quarantined_share": 0.9})
+    message = f"^all of the first {ROWS_PER_PART} rows are bad: {field} is missing "
+    with pytest.raises(TooManyBadRows, match=message):
+        try_day(lenient, DAY, Figures(lenient, DAY, is_trial=True))

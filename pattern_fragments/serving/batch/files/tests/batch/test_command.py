@@ -68,6 +68,19 @@ def test_a_backfill_scores_the_days_and_later_only_what_changed(
     assert [path.stat().st_ino for path in manifests] == inodes
 
 
+def test_days_are_tried_again_while_one_of_them_may_be_mended_by_it(
+    settings: Settings, tmp_path: Path, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily = settings.model_copy(update={"input": str(tmp_path / "in" / "date={date}")})
+    for name, value in environment(daily).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "in" / f"date={DAY}").mkdir(parents=True)
+    bad = rows.with_columns(origin=pl.lit("ZZZ"))
+    bad.write_parquet(tmp_path / "in" / f"date={DAY}" / "rows.parquet")
+    assert main(["--date", str(DAY)]) == score.TOO_MANY_BAD_ROWS
+    assert main(["--from", str(DAY), "--to", str(NEXT)]) == score.FAILED
+
+
 @pytest.mark.usefixtures("day_input")
 def test_a_trial_scores_a_part_and_leaves_nothing(settings: Settings) -> None:
     ended = command(settings, "--date", str(DAY), "--trial")

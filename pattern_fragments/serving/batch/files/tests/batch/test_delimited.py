@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from __package__.batch import delimited
@@ -29,6 +29,7 @@ def parts(path: Path, rows: int) -> tuple[list[dict[str, str | None]], list[tupl
     return found, wrong
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.lists(st.tuples(FIELDS, FIELDS), max_size=12),
     st.integers(1, 5),
@@ -96,6 +97,24 @@ def test_a_quote_that_is_left_open_is_refused(content: bytes, message: str, tmp_
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message.replace("?", r"\?")):
         list(delimited.ranges(path, 100))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        (b'"1,2', b'"3,4', "has a quote where CSV has none"),
+        (b'1,2"', b'3,4"', "has a quote where CSV has none"),
+        (b'"1,2', b'3,4"', "has 1 fields, the header 2"),
+    ],
+)
+def test_two_quotes_that_swallow_the_rows_between_them_are_refused(
+    first: bytes, second: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"a,b\n" + first + b"\n" + b"5,6\n" * 600 + second + b"\n" + b"7,8\n" * 50)
+    message = f"the record at byte 4 covers 602 lines and {reason}: was a quote left open"
+    with pytest.raises(ValueError, match=message):
+        parts(path, 1000)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:

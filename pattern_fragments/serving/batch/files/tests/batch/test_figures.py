@@ -42,7 +42,11 @@ def reported(monkeypatch: pytest.MonkeyPatch) -> Reported:
 
     def keep(_settings: Settings, _observers: Observers, gauges: list[Gauge]) -> list[object]:
         plain = [gauge for gauge in gauges if not gauge.labels]
-        return [lambda: reports.append({gauge.name: gauge.values()[()] for gauge in plain})]
+        return [
+            lambda: reports.append(
+                {gauge.name: value for gauge in plain for value in gauge.values().values()}
+            )
+        ]
 
     monkeypatch.setattr(figures, "build_reports", keep)
     return reports
@@ -113,6 +117,16 @@ def test_no_day_is_published_yet(reported: Reported, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(score, "today", lambda: NEXT)
     assert main([]) == score.FAILED
     assert reported[-1]["batch_published_day_timestamp_seconds"] == 0
+
+
+@pytest.mark.parametrize("name", ["2013-06-30.bak", "2013-06"])
+def test_a_folder_that_is_named_for_no_day_is_no_published_day(
+    name: str, reported: Reported, daily: Settings
+) -> None:
+    (daily.output / f"date={name}").mkdir(parents=True)
+    assert main([]) == 0
+    [report] = reported
+    assert report["batch_published_day_timestamp_seconds"] == START
 
 
 def test_a_run_that_is_told_to_end_has_not_failed(

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from __package__.batch.frame_encoder import FrameEncoder, number_of
@@ -116,12 +116,14 @@ def check(frame: pl.DataFrame, rows: list[dict[str, Any]], is_text: bool) -> Non
             assert {name: column[number] for name, column in columns.items()} == row
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.fixed_dictionaries({column.name: TYPED[column.type] for column in INPUTS}))
 def test_typed_columns_mean_the_same(raw: dict[str, list[Any]]) -> None:
     frame = pl.DataFrame(raw, strict=False)
     check(frame, frame.to_dicts(), is_text=False)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.lists(st.tuples(*(st.none() | TEXTS for _ in INPUTS)), min_size=1, max_size=4))
 def test_text_means_the_same(table: list[tuple[str | None, ...]]) -> None:
     names = [column.name for column in INPUTS]

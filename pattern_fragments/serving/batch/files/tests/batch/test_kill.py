@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from __package__.batch.run import RECORDS
-from __package__.batch.versions import PARTIAL
+from __package__.batch.versions import PARTIAL, Day
 from __package__.settings import Settings
 
 from .conftest import DAY, Run, contents, environment, published, read
@@ -67,6 +68,25 @@ def test_killed_at_every_step_it_ends_with_the_same_bytes(
     assert contents(killed_often) == contents(undisturbed)
     assert killed_often.readlink() == undisturbed.readlink()
     assert read(settings.output)["source_row"].is_unique().all()
+
+
+def test_a_rollback_that_is_killed_at_every_step_goes_one_version_back_and_holds(
+    settings: Settings, run: Run, day_input: Path, rows: pl.DataFrame
+) -> None:
+    versions = []
+    for first in range(3):
+        rows[first:].write_parquet(day_input)
+        versions.append(run().version)
+    for name in (f"date={DAY}/held", f"date={DAY}/published", f"out/date={DAY}"):
+        killed = subprocess.run(  # noqa: S603 - the script above
+            [sys.executable, "-c", KILLED_BEFORE, name, "0", "--date", str(DAY), "--rollback"],
+            env=environment(settings),
+            check=False,
+        )
+        assert killed.returncode == -signal.SIGKILL
+        assert published(settings.output).readlink().name == versions[2]
+    Day(settings.output, DAY).roll_back()
+    assert run().version == versions[1]
 
 
 @pytest.mark.usefixtures("day_input")

@@ -82,6 +82,26 @@ def test_rollback_publishes_the_version_before(
         day.roll_back()
 
 
+def test_a_rollback_holds_until_a_run_with_again(
+    run: Run,
+    settings: Settings,
+    changed_input: Path,
+    rows: pl.DataFrame,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    first = run()
+    rescore(run, changed_input, rows)
+    Day(settings.output, DAY).roll_back()
+    assert run() == first
+    assert caplog.messages[-1].startswith("nothing published: the day was rolled back")
+    rows[2:].write_parquet(changed_input)
+    assert run() == first
+    released = run(again=True)
+    assert released.rows == len(rows) - 2
+    rescore(run, changed_input, rows)
+    assert published(settings.output).readlink().name != released.version
+
+
 def test_so_many_versions_are_kept_as_the_settings_say(
     run: Run, settings: Settings, changed_input: Path, rows: pl.DataFrame
 ) -> None:

@@ -54,6 +54,20 @@ def test_the_pod_runs_the_command(cron_job: dict[str, Any]) -> None:
     assert container["args"] == ["python", "-m", score.__name__]
 
 
+def test_nobody_may_call_the_job_and_it_may_reach_named_ports_alone(
+    cron_job: dict[str, Any],
+) -> None:
+    policy = yaml.safe_load((BASE / "networkpolicy.yaml").read_text())["spec"]
+    pod = cron_job["spec"]["jobTemplate"]["spec"]["template"]
+    assert policy["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["ingress"] == []
+    ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    assert {53, 443} <= ports <= {53, 443, 9091}
+    resources = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
+    assert "networkpolicy.yaml" in resources
+
+
 def test_as_many_parts_are_scored_at_once_as_the_limit_has_cores(cron_job: dict[str, Any]) -> None:
     [container] = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     sources = {each["name"]: each.get("valueFrom") for each in container["env"]}

@@ -7,10 +7,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from __package__.batch.figures import Figures
+from __package__.batch.part import PartResult
+from __package__.batch.run import run_day
 from __package__.settings import Settings
 from __package__.signature import Signature
 
-from .conftest import Run, read
+from .conftest import DAY, Run, published, read
 
 COMPARED = ("key", "source_row")
 
@@ -95,6 +98,11 @@ def no_rows(folder: Path, rows: pl.DataFrame) -> None:
     rows[:0].write_parquet(folder / "a.parquet")
 
 
+def a_line_without_an_end(folder: Path, rows: pl.DataFrame) -> None:
+    write_csv(rows, folder / "a.csv")
+    (folder / "a.csv").write_bytes((folder / "a.csv").read_bytes()[:-20])
+
+
 def test_a_page_that_is_damaged_stops_the_run_in_one_sentence(run: Run, day_input: Path) -> None:
     content = bytearray(day_input.read_bytes())
     content[4:40] = bytes(36)
@@ -115,6 +123,7 @@ def test_a_page_that_is_damaged_stops_the_run_in_one_sentence(run: Run, day_inpu
         (two_kinds, "IN holds CSV and parquet files: give one kind of them"),
         (other_columns, "IN/b.parquet has other columns beside the inputs than IN/a.parquet"),
         (no_rows, "IN/a.parquet holds no rows"),
+        (a_line_without_an_end, "IN/a.csv ends in the middle of a line and may be cut: "),
     ],
 )
 def test_what_cannot_be_scored_is_refused_in_one_sentence(
@@ -130,3 +139,40 @@ def test_what_cannot_be_scored_is_refused_in_one_sentence(
     expected = message.replace("INPUT", rows.columns[1]).replace("IN", str(folder))
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}"):
         run()
+
+
+def test_where_a_marker_is_asked_for_the_input_is_complete_when_it_is_there(
+    run: Run, tmp_path: Path, rows: pl.DataFrame
+) -> None:
+    (tmp_path / "in").mkdir()
+    path, marker = tmp_path / "in" / "rows.csv", tmp_path / "in" / f"_{DAY}"
+    write_csv(rows, path)
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    asked = str(tmp_path / "in" / "_{date}")
+    expected = f"{path.parent} is not complete yet: there is no {marker}"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        run(input_marker=asked)
+    marker.touch()
+    assert run(input_marker=asked).scored == len(rows)
+
+
+@pytest.mark.parametrize("verb", ["come", "gone", "changed"])
+def test_input_that_changes_while_it_is_scored_is_not_published(
+    verb: str, settings: Settings, day_input: Path, rows: pl.DataFrame
+) -> None:
+    changed = day_input.with_name("another.parquet") if verb == "come" else day_input
+
+    class Meddling(Figures):
+        """Hears of a part when it has been scored, and before anything is published."""
+
+        def tell(self, result: PartResult) -> None:
+            super().tell(result)
+            if verb == "gone":
+                changed.unlink()
+            else:
+                rows[:1].write_parquet(changed)
+
+    one_part = settings.model_copy(update={"rows_per_part": len(rows)})
+    with pytest.raises(ValueError, match=f"^{re.escape(str(changed))} has {verb} while "):
+        run_day(one_part, DAY, again=False, figures=Meddling(one_part, DAY))
+    assert not published(settings.output).exists()

@@ -34,17 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         settings = read_settings()
         logs.configure(settings.log_level)
+        streams = Streams.of(settings)
         service = build_service(settings)
         listener = listen(settings)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot demonstrate: {error}")
-    is_drained = asyncio.run(demonstrate(service, listener))
+    is_drained = asyncio.run(demonstrate(service, streams, listener))
     sys.exit(0 if is_drained else 1)
 
 
-async def demonstrate(service: Service, listener: socket.socket) -> bool:
+async def demonstrate(service: Service, streams: Streams, listener: socket.socket) -> bool:
     """Feed a consumer at a steady rate and log each second what it has predicted."""
-    streams = Streams.of(service.settings)
     broker = MemoryBroker(streams)
     logger.info("no broker: sample events are made here, Ctrl-C ends it")
     around = asyncio.gather(

@@ -19,6 +19,7 @@ def record(offset: int, error: str | None = None) -> Any:
         partition=lambda: 0,
         offset=lambda: offset,
         headers=lambda: None,
+        timestamp=lambda: (0, 0),
         key=lambda: None,
         value=lambda: b"",
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from __package__ import demonstrate
 from __package__.model_folder import ModelFolder
 from __package__.publish import publish
 from __package__.replay import replay
@@ -20,6 +21,7 @@ from __package__.service import Service
 from __package__.settings import Settings
 from __package__.streaming.broker import (
     Outgoing,
+    Streams,
     open_broker,
     shared_broker,
 )
@@ -69,20 +71,33 @@ def waits_for(address: str, path: str, expected: int) -> bool:
     return True
 
 
-def test_settings_that_cannot_work_end_it_in_one_sentence(model_folder: ModelFolder) -> None:
-    variables = {
-        "SERVICE_BROKER_URL": "amqp://me:secret@host",
-        "SERVICE_MODEL_DIR": str(model_folder.path),
-    }
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"SERVICE_BROKER_URL": "amqp://me:secret@host"}, "SERVICE_BROKER_URL begins with 'amqp'"),
+        (
+            {
+                "SERVICE_BROKER_URL": "nats://me:secret@host",
+                "SERVICE_EVENTS_STREAM": "orders.created",
+            },
+            "SERVICE_EVENTS_STREAM is 'orders.created', but a name on nats:// has 1 to 249",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_end_it_in_one_sentence(
+    variables: dict[str, str], sentence: str, model_folder: ModelFolder
+) -> None:
+    variables |= {"SERVICE_MODEL_DIR": str(model_folder.path)}
     result = subprocess.run(  # noqa: S603 - this package
         [sys.executable, "-m", CONSUME],
         env=os.environ | variables,
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert result.returncode == 1
-    assert result.stderr.startswith("cannot consume: SERVICE_BROKER_URL begins with 'amqp'")
+    assert result.stderr.startswith(f"cannot consume: {sentence}")
     assert len(result.stderr.splitlines()) == 1
     assert "secret" not in result.stderr
 
@@ -102,6 +117,42 @@ def test_a_broker_that_cannot_be_is_refused_without_its_password(
     with pytest.raises(ValueError, match=sentence) as refusal:
         open_broker(settings.model_copy(update=update))
     assert "sec" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "setting", "name"),
+    [
+        ("nats", "events_stream", "orders.created"),
+        ("tls", "consumer_group", "a.b"),
+        ("redis", "predictions_stream", ""),
+        ("redis", "dead_letters_stream", "dead letters"),
+        ("kafka", "events_stream", "orders/created"),
+        ("kafka", "dead_letters_stream", ".."),
+    ],
+)
+def test_a_name_that_the_broker_does_not_take_is_refused_by_the_name_of_its_setting(
+    scheme: str, setting: str, name: str, settings: Settings
+) -> None:
+    update = {"broker_url": f"{scheme}://host", setting: name}
+    with pytest.raises(ValueError, match=f"^SERVICE_{setting.upper()} is '{name}', but a name on"):
+        open_broker(settings.model_copy(update=update))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name"), [("kafka", "orders.created"), ("redis", "orders:created")]
+)
+def test_a_name_that_only_another_broker_refuses_is_taken(
+    scheme: str, name: str, settings: Settings
+) -> None:
+    update = {"broker_url": f"{scheme}://host", "events_stream": name}
+    assert Streams.of(settings.model_copy(update=update)).events == name
+
+
+def test_the_demonstration_ends_in_one_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("__package__.logs.configure", lambda _: None)
+    monkeypatch.setenv("SERVICE_EVENTS_STREAM", "predictions")
+    with pytest.raises(SystemExit, match=r"^cannot demonstrate: .* three different streams"):
+        demonstrate.main([])
 
 
 def test_commands_for_the_streams_of_another_process_need_a_broker(settings: Settings) -> None:

@@ -5,7 +5,7 @@ same cut the two agree; a snapshot that serves later than its cut knows less tha
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +42,14 @@ def point_in_time(
 def publish(
     folder: Path, inputs: Sequence[Input], events: Events, as_of: datetime | None = None
 ) -> None:
-    """Write the snapshot that serving starts from into a new model folder, if it needs one."""
+    """Write the snapshot that serving starts from into a new model folder, if it needs one.
+
+    Without `as_of` it is of the moment at which the first of the tables ends: later, its windows
+    could be empty.
+    """
     if ENTITIES:
-        snapshot_of(events, inputs, as_of).write(folder / FILE_NAME)
+        complete = as_of or datetime.fromtimestamp(min(_newest(events, None).values()), UTC)
+        snapshot_of(events, inputs, complete).write(folder / FILE_NAME)
 
 
 def snapshot_of(events: Events, inputs: Sequence[Input], as_of: datetime | None = None) -> Snapshot:

@@ -1,5 +1,6 @@
 """The entity features of one moment, in one JSON file beside the model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -36,6 +37,16 @@ class Snapshot(msgspec.Struct, frozen=True):
         """Up to when every table is known: the newest event of the one furthest behind."""
         return min(self.newest.values(), default=self.as_of)
 
+    @property
+    def missing(self) -> list[str]:
+        """The features that no known entity has, because their table holds nothing recent."""
+        return [
+            name
+            for rows in self.entities.values()
+            for position, name in enumerate(rows.features)
+            if all(_is_missing(values[position]) for values in rows.known.values())
+        ]
+
     def write(self, path: Path) -> None:
         """Replace the file at `path`, atomically."""
         write_atomically(path, msgspec.json.format(msgspec.json.encode(self)) + b"\n")
@@ -64,6 +75,10 @@ class Snapshot(msgspec.Struct, frozen=True):
             [*(rows.known.get(name, rows.unknown) for name in column.categories), rows.unknown],
             np.float32,
         )
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 def snapshot_path(folder: ModelFolder, settings: Settings) -> Path:

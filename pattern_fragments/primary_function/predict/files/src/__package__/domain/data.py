@@ -10,7 +10,7 @@ Both are polars frames with times in UTC; `end` is excluded.
 """
 
 import importlib.util
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from zipfile import ZipFile
@@ -18,12 +18,9 @@ from zipfile import ZipFile
 import polars as pl
 
 from ..period import Period
+from .asking import asked_at
 
 LATE_MINUTES = 15
-
-LEAD_TIME = timedelta(hours=1)
-"""A prediction is asked for this long before the scheduled departure. What serving knows is as old
-as its snapshot: an age that is known beforehand can be added here, and training is as blind."""
 
 PERIOD = Period(
     datetime(2013, 1, 1, tzinfo=UTC),
@@ -67,7 +64,7 @@ def examples(start: datetime, end: datetime) -> pl.DataFrame:
             "scheduled_departure",
             "scheduled_arrival",
             pl.col("distance").cast(pl.Float64),
-            asked_at=pl.col("scheduled_departure") - LEAD_TIME,
+            asked_at=asked_at(pl.col("scheduled_departure")),
             label="late",
             labelled_at="landed_at",
         )

@@ -5,6 +5,7 @@ Empty lines are no records.
 """
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -61,6 +62,15 @@ def header(path: Path) -> list[str]:
     return names
 
 
+def is_whole(path: Path) -> bool:
+    """Whether the last line has an end: a file that is still written, or was cut, has none."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
 def ranges(path: Path, rows: int) -> Iterator[Range]:
     """The file in parts of so many records; raises ValueError when a quote is left open."""
     with path.open("rb") as file:
@@ -84,7 +94,8 @@ def read(
 ) -> tuple[pl.DataFrame, NDArray[np.int64], list[Unreadable]]:
     """The rows of a part as text, the place of each among its records, and what is no row.
 
-    Raises ValueError when the file is no longer the one that was divided into parts.
+    Raises ValueError when the file is no longer the one that was divided into parts, and when a
+    record that is no row covers several lines: the rows in them would be lost unseen.
     """
     with path.open("rb") as file:
         file.seek(part.start)
@@ -93,6 +104,12 @@ def read(
     if len(records.starts) != part.rows:
         raise ValueError(f"{path} has changed while it was read")
     reasons = _reasons(data, records, len(names))
+    for row in sorted(reasons):
+        if newlines := _text(data, records, row).count(NEWLINE):
+            raise ValueError(
+                f"{path}: the record at byte {part.start + records.starts[row]} covers"
+                f" {newlines + 1} lines and {reasons[row]}: was a quote left open?"
+            )
     frame = None
     if not reasons:
         frame = _parse(data, names)

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, time
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +15,7 @@ from ..model_folder import ModelFolder
 from ..service import Service
 from ..settings import Settings
 from ..wiring import build_service, prepare_features
-from . import source
+from . import share, source
 from .engines import engine
 from .figures import Figures
 from .manifest import InputRecord, Manifest, Model, PartRecord, total, written
@@ -32,18 +31,12 @@ FEATURES = "features"
 RECORDS = ".records"
 """Of finished parts, while others are not."""
 
-COMMONEST = 3
-"""Reasons that the message about too many bad rows names."""
-
-
-class TooManyBadRows(ValueError):  # noqa: N818 - says what it is
-    """More rows were quarantined than the settings allow; nothing was published."""
-
 
 def try_day(settings: Settings, day: date, figures: Figures) -> None:
     """Score the first part of a day's input where the day's own run would, and remove it again.
 
-    Raises what that run would raise.
+    Raises ValueError, or TooManyBadRows, when the whole run is certain to fail, and when no row of
+    the part can be scored.
     """
     settings.output.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=TRIAL, dir=settings.output) as scratch:
@@ -56,14 +49,24 @@ def run_day(
 ) -> None:
     """Score a day's input, or its first parts, and publish it, unless that has been done.
 
-    A run that was killed goes on where it was. Raises ValueError when the input is wrong, and
-    TooManyBadRows.
+    A run that was killed goes on where it was. A day that was rolled back is left as it is, unless
+    it is scored again. Raises ValueError when the input is wrong, and TooManyBadRows.
     """
     remove_abandoned_trials(settings.output)
     place = Day(settings.output, day)
     with place.locked():
+        if place.held and not again:
+            manifest = Manifest.read(place.link / MANIFEST)
+            logger.warning(
+                "nothing published: the day was rolled back, and stays so until a run with --again",
+                extra={"date": str(day), "version": manifest.version},
+            )
+            figures.rows, figures.quarantined = manifest.rows, manifest.quarantined
+            return
         signature = ModelFolder(settings.model_dir).read_signature()
-        files = source.find(settings.input, day, signature, output_columns(signature))
+        files = source.find(
+            settings.input, day, signature, output_columns(signature), settings.input_marker
+        )
         version = place.version(_identity(settings, day, files), again)
         if version == place.published and not again and place.complete(version):
             manifest = Manifest.read(place.folder / version / MANIFEST)
@@ -80,6 +83,7 @@ def run_day(
                     "version": version,
                     "scored": manifest.scored,
                     "quarantined": manifest.quarantined,
+                    "reasons": manifest.reasons,
                 },
             )
         figures.rows, figures.quarantined = manifest.rows, manifest.quarantined
@@ -103,13 +107,14 @@ def _make(
         settings = prepare_features(settings, folder.absolute() / FEATURES, midnight)
         service = build_service(settings)
         figures.watch(service)
-        parts = list(islice(source.plan(files, settings.rows_per_part), most_parts))
+        parts = list(source.plan(files, settings.rows_per_part))
         if not parts:
             raise ValueError(f"{files[0].path} holds no rows")
+        figures.rows = sum(part.rows for part in parts)
+        parts = parts[:most_parts]
         job = Job(str(folder.absolute()), version, tuple(files))
-        records = _score(service, job, parts, figures)
-        for file in files:
-            file.check_unchanged()
+        records = _score(service, job, parts, figures, is_trial=most_parts is not None)
+        source.check_unchanged(settings.input, day, files)
         manifest = _manifest(service, day, version, files, parts, records, folder)
         write(folder / MANIFEST, written(manifest))
     shutil.rmtree(folder / RECORDS, ignore_errors=True)
@@ -121,22 +126,23 @@ def _make(
     place.finish(version)
 
 
-def _score(service: Service, job: Job, parts: Sequence[Part], figures: Figures) -> list[PartRecord]:
+def _score(
+    service: Service, job: Job, parts: Sequence[Part], figures: Figures, is_trial: bool
+) -> list[PartRecord]:
     """Score the parts that have no record yet; the records of all, in order."""
     folder = Path(job.folder)
     records = {record.name: record for record in _finished(folder, parts)}
     rows = sum(part.rows for part in parts)
-    figures.rows, figures.quarantined = rows, 0
-    most = int(rows * service.settings.max_quarantined_share)
+    most = share.allowed(figures.rows, service.settings.max_quarantined_share)
+    where = None if is_trial else folder / QUARANTINE
     progress = Progress(rows, sum(record.rows for record in records.values()))
     missing = [part for part in parts if part.name not in records]
     logger.info(
         "run",
         extra={"version": job.version, "rows": rows, "parts": len(parts), "to_do": len(missing)},
     )
-    for record in records.values():
-        figures.quarantined += record.quarantined
-    _check_share(figures.quarantined, most, rows, records, folder)
+    figures.quarantined = sum(record.quarantined for record in records.values())
+    share.check(figures.quarantined, most, figures.rows, records.values(), where)
     run = engine(service.settings.engine)
     with closing(run(service, job, missing)) as results:
         for result in results:
@@ -146,7 +152,9 @@ def _score(service: Service, job: Job, parts: Sequence[Part], figures: Figures) 
             figures.tell(result)
             progress.advance(record.rows)
             figures.quarantined += record.quarantined
-            _check_share(figures.quarantined, most, rows, records, folder)
+            share.check(figures.quarantined, most, figures.rows, records.values(), where)
+    if is_trial:
+        share.check_trial(records.values())
     progress.end()
     return [records[part.name] for part in parts]
 
@@ -174,23 +182,6 @@ def _finished(folder: Path, parts: Sequence[Part]) -> Iterator[PartRecord]:
 
 def _sha256(path: Path) -> str | None:
     return source.sha256_of(path) if path.exists() else None
-
-
-def _check_share(
-    quarantined: int, most: int, rows: int, records: dict[str, PartRecord], folder: Path
-) -> None:
-    """Raise TooManyBadRows as soon as no further row can make it right."""
-    if quarantined <= most:
-        return
-    reasons = total([record.reasons for record in records.values()])
-    commonest = "; ".join(
-        f"{reason} ({count:,})" for reason, count in list(reasons.items())[:COMMONEST]
-    )
-    seen = sum(record.rows for record in records.values())
-    raise TooManyBadRows(
-        f"{quarantined:,} of the first {seen:,} rows are bad, and {most:,} of all {rows:,} may be:"
-        f" {commonest}. They stand in {folder / QUARANTINE}"
-    )
 
 
 def _manifest(

@@ -34,12 +34,6 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     modified_ns: int
     sha256: str
 
-    def check_unchanged(self) -> None:
-        """Raise ValueError when somebody has written to the file since it was planned."""
-        status = Path(self.path).stat()
-        if (status.st_size, status.st_mtime_ns) != (self.size, self.modified_ns):
-            raise ValueError(f"{self.path} has changed while it was scored: run again")
-
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that are scored together and become one file of the output."""
@@ -62,14 +56,21 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return f"part-{self.number:05}"
 
 
-def find(pattern: str, day: date, signature: Signature, reserved: Sequence[str]) -> list[InputFile]:
+def find(
+    pattern: str, day: date, signature: Signature, reserved: Sequence[str], marker: str = ""
+) -> list[InputFile]:
     """The files of a day, in order of their names, with their content's hash.
 
-    Raises ValueError when there are none, when one is neither CSV nor parquet, when a column is
-    missing or has the name of one of the output, or when files do not have the same columns.
+    `marker` is a file that is there once the input is complete; without one, a CSV that does not
+    end with the end of a line is taken for cut. Raises ValueError when the input is not complete,
+    when a file is neither CSV nor parquet, when a column is missing or has the name of one of the
+    output, or when files do not have the same columns.
     """
     where = pattern.replace(DATE, day.isoformat())
     paths = _paths(where)
+    complete = Path(marker.replace(DATE, day.isoformat()))
+    if marker and not complete.exists():
+        raise ValueError(f"{where} is not complete yet: there is no {complete}")
     if not paths:
         raise ValueError(f"{where} holds no input")
     folder = Path(os.path.commonpath([path.parent for path in paths]))
@@ -82,6 +83,11 @@ def find(pattern: str, day: date, signature: Signature, reserved: Sequence[str])
     schema: dict[str, pl.DataType] = {}
     for path in paths:
         columns = _schema(path)
+        if path.suffix == ".csv" and not marker and not delimited.is_whole(path):
+            raise ValueError(
+                f"{path} ends in the middle of a line and may be cut: end the last line, or name"
+                " the file that marks the input as complete in SERVICE_INPUT_MARKER"
+            )
         if missing := [name for name in names if name not in columns]:
             raise ValueError(f"{path} lacks the column {missing[0]!r}, an input of the model")
         if taken := [name for name in reserved if name in columns]:
@@ -104,6 +110,19 @@ def find(pattern: str, day: date, signature: Signature, reserved: Sequence[str])
             )
         )
     return files
+
+
+def check_unchanged(pattern: str, day: date, files: Sequence[InputFile]) -> None:
+    """Raise ValueError when a file was written to, or came, or went, since `find` gave `files`."""
+    planned = {file.path for file in files}
+    there = {str(path.absolute()) for path in _paths(pattern.replace(DATE, day.isoformat()))}
+    if changed := sorted(planned ^ there):
+        verb = "gone" if changed[0] in planned else "come"
+        raise ValueError(f"{changed[0]} has {verb} while the input was scored: run again")
+    for file in files:
+        status = Path(file.path).stat()
+        if (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns):
+            raise ValueError(f"{file.path} has changed while it was scored: run again")
 
 
 def plan(files: Sequence[InputFile], rows: int) -> Iterator[Part]:

@@ -4,6 +4,7 @@
     output/.versions/date=2013-07-01/3f2a9c1b77aa/                       a version, never changed
     output/.versions/date=2013-07-01/8d1e55c0a2f4.partial/               work in progress
     output/.versions/date=2013-07-01/published                           the versions, in order
+    output/.versions/date=2013-07-01/held                                while a rollback holds
     output/.trial-k3x9/                                                  a trial at work
 
 The link is replaced in one step of the file system: a reader finds the old version or the new one.
@@ -32,6 +33,7 @@ class Day:
         self.link = output / f"date={day}"
         self.folder = output / ".versions" / self.link.name
         self._history = self.folder / "published"
+        self._held = self.folder / "held"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -48,6 +50,11 @@ class Day:
     def published(self) -> str | None:
         """The version that readers find, or None."""
         return self.link.readlink().name if self.link.is_symlink() else None
+
+    @property
+    def held(self) -> bool:
+        """Whether a rollback holds: only a run with `--again` publishes anew."""
+        return self._held.exists() and self.link.exists()
 
     def version(self, identity: str, again: bool) -> str:
         """The version to work on: one that was begun, one that is complete, or a new one."""
@@ -84,6 +91,7 @@ class Day:
             raise ValueError(f"{self.link} is no link to a version: move it away")
         history = [name for name in self._read_history() if name != version] + [version]
         self._write_history(history[-keep:])
+        self._held.unlink(missing_ok=True)
         self._point_to(version)
         for path in self.folder.iterdir():
             if path.is_dir() and path.name not in history[-keep:]:
@@ -99,8 +107,9 @@ class Day:
         before = [name for name in before if self.complete(name)]
         if not before:
             raise ValueError(f"no version of {self.link} published before {current} is kept")
-        self._point_to(before[-1])
+        write(self._held, b"")
         self._write_history(before)
+        self._point_to(before[-1])
         return before[-1]
 
     def _point_to(self, version: str) -> None:
@@ -119,9 +128,16 @@ class Day:
 
 def newest_day(output: Path, until: date) -> date | None:
     """The newest day up to `until` that readers find predictions of, or None."""
-    names = [path.name for path in output.glob("date=*") if path.exists()]
-    days = [name.removeprefix("date=") for name in names if name <= f"date={until}"]
-    return max(map(date.fromisoformat, days), default=None)
+    days = [_day(path.name) for path in output.glob("date=*") if path.exists()]
+    return max((day for day in days if day and day <= until), default=None)
+
+
+def _day(name: str) -> date | None:
+    """The day of a folder; None when somebody has given it another name, such as date=x.bak."""
+    try:
+        return date.fromisoformat(name.removeprefix("date="))
+    except ValueError:
+        return None
 
 
 def remove_abandoned_trials(output: Path) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from ..settings import Settings
+from .names import check_names
 
 GROUP = "__package__"
 """The consumer group, unless the settings name another."""
@@ -17,6 +18,16 @@ GROUP = "__package__"
 
 class BrokerError(OSError):
     """The broker cannot be reached, or did not do what it was asked; trying again may help."""
+
+
+class StreamMissing(ValueError):  # noqa: N818 - what it is
+    """A stream that must be there is not."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(
+            f"the broker has no stream {stream!r}: either its setting is wrong, or nothing was"
+            " ever written to it"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +45,23 @@ class Streams:
 
     @classmethod
     def of(cls, settings: Settings) -> "Streams":
-        """The streams that the settings name."""
+        """The streams that the settings name; raises ValueError when their names cannot be."""
+        names = {
+            "SERVICE_EVENTS_STREAM": settings.events_stream,
+            "SERVICE_PREDICTIONS_STREAM": settings.predictions_stream,
+            "SERVICE_DEAD_LETTERS_STREAM": settings.dead_letters_stream,
+        }
+        if len(set(names.values())) < len(names):
+            raise ValueError(f"{', '.join(names)} must be three different streams")
+        group = settings.consumer_group or GROUP
+        # The URL itself may hold a password.
+        scheme = settings.broker_url.partition("://")[0]
+        check_names(scheme, names | {"SERVICE_CONSUMER_GROUP": group})
         return cls(
             events=settings.events_stream,
             predictions=settings.predictions_stream,
             dead_letters=settings.dead_letters_stream,
-            group=settings.consumer_group or GROUP,
+            group=group,
             redeliver_after_s=settings.redeliver_after_s,
             predictions_kept=settings.predictions_kept,
         )
@@ -66,6 +88,8 @@ class Message:
     """How many times it was delivered, this time included."""
     handle: object = None
     """What the broker needs to acknowledge it."""
+    arrived: float | None = None
+    """When it came into its stream, in seconds since 1970 UTC; None where nobody noted it."""
 
 
 class Backlog(NamedTuple):
@@ -87,8 +111,12 @@ class Broker(Protocol):
     def held(self) -> int:
         """Events that wait in this process for another try."""
 
-    async def open(self) -> None:
-        """Connect, and make what is missing of streams and group; again after an error."""
+    async def open(self, *, make: bool = True) -> None:
+        """Connect, and make what is missing of streams and group; again after an error.
+
+        Without `make` it makes nothing, and raises StreamMissing when the events or the dead
+        letters are not there.
+        """
 
     async def fetch(self, most: int, wait_s: float) -> list[Message]:
         """Up to `most` events: those that are there; waits only while there is none.
@@ -142,12 +170,10 @@ def open_broker(settings: Settings) -> Broker:
 
     Only its own client is imported: each takes memory and time.
     """
-    streams = Streams.of(settings)
-    if len({streams.events, streams.predictions, streams.dead_letters}) < 3:
-        raise ValueError("events, predictions and dead letters must be three different streams")
     url = settings.broker_url
     if not _is_address(url):
         raise ValueError("SERVICE_BROKER_URL is no address of a broker, such as redis://host:6379")
+    streams = Streams.of(settings)
     match urlsplit(url).scheme:
         case "memory":
             from .memory_broker import MemoryBroker

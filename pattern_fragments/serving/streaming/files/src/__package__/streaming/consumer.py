@@ -14,9 +14,10 @@ from typing import Any
 
 from ..observer import Refused
 from ..service import Service
+from .ages import age_s, has_wrong_time
 from .batch import Asked, EventScorer, Hopeless, Outcome
 from .broker import Broker, BrokerError, Message, Outgoing
-from .dead_letters import REPLAYED, dead_letter
+from .dead_letters import dead_letter
 from .figures import Figures
 from .health import Health
 
@@ -236,14 +237,12 @@ class Consumer:
 
     def _count_ages(self, answered: Sequence[Asked]) -> None:
         now = time.time()
-        ages = [
-            now - moment
-            for message, event in answered
-            if (moment := event.seconds()) is not None and REPLAYED not in message.headers
-        ]
+        ages = [age for one in answered if (age := age_s(one, now)) is not None]
         if ages:
             self.figures.add_ages(min(ages), max(ages))
             self.figures.late += sum(age > self._settings.late_after_s for age in ages)
+        self.figures.without_time += sum(event.time is None for _, event in answered)
+        self.figures.wrong_time += sum(has_wrong_time(one, now) for one in answered)
 
     async def _watch(self) -> None:
         """Ask now and then how much waits; nobody knows while the broker is away."""

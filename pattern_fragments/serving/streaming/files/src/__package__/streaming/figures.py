@@ -20,6 +20,8 @@ class Figures:
         self.retried = 0
         self.dead_lettered = 0
         self.late = 0
+        self.without_time = 0
+        self.wrong_time = 0
         self.backlog: Backlog | None = None
         """None while nobody knows."""
         self.is_connected = False
@@ -71,6 +73,18 @@ class Figures:
                 "events_late_total",
                 "Events that were older than the objective when their predictions were out",
                 lambda: float(self.late),
+                total=True,
+            ),
+            Gauge(
+                "events_without_time_total",
+                "Events that did not say when they happened; their age is that of their arrival",
+                lambda: float(self.without_time),
+                total=True,
+            ),
+            Gauge(
+                "events_wrong_time_total",
+                "Events whose time was minutes ahead or more than a year ago, and was not believed",
+                lambda: float(self.wrong_time),
                 total=True,
             ),
             Gauge(

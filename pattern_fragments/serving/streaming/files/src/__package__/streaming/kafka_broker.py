@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from confluent_kafka import (
+    TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     ConsumerGroupTopicPartitions,
     KafkaError,
@@ -31,7 +32,7 @@ from confluent_kafka import (
 from confluent_kafka import Message as Record
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from .broker import Backlog, BrokerError, Message, Outgoing, Streams
+from .broker import Backlog, BrokerError, Message, Outgoing, StreamMissing, Streams
 from .kafka_progress import Progress
 
 ANSWER_TIMEOUT_S = 10.0
@@ -93,8 +94,15 @@ class KafkaBroker:
         """Tries that failed wait here."""
         return len(self._again)
 
-    async def open(self) -> None:
+    async def open(self, *, make: bool = True) -> None:
         """See that the cluster is there; the first fetch joins the group."""
+        if not make:
+            # All topics: asking for one by its name may make it.
+            found = await self._call(lambda: self._consumer.list_topics(timeout=ANSWER_TIMEOUT_S))
+            for name in (self._streams.events, self._streams.dead_letters):
+                if name not in found.topics:
+                    raise StreamMissing(name)
+            return
         await self._call(lambda: self._consumer.list_topics(self._streams.events, ANSWER_TIMEOUT_S))
 
     async def fetch(self, most: int, wait_s: float) -> list[Message]:
@@ -350,11 +358,14 @@ def _event(record: Record, deliveries: int) -> Message:
     if key := record.key():
         headers["key"] = _decoded(key)
     body = record.value() or b""
+    # The clock of the producer's client, unless the topic notes when the broker appended it.
+    kind, milliseconds = record.timestamp()
     return Message(
         position=f"{record.partition()}-{record.offset()}",
         body=body.encode() if isinstance(body, str) else body,
         headers=headers,
         deliveries=deliveries,
+        arrived=None if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds / 1000,
     )
 
 

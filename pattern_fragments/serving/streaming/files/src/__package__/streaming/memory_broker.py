@@ -36,7 +36,7 @@ class MemoryBroker:
         """Events that wait for another try."""
         return len(self._to_retry)
 
-    async def open(self) -> None:
+    async def open(self, *, make: bool = True) -> None:
         """There is nothing to connect to."""
 
     async def fetch(self, most: int, wait_s: float) -> list[Message]:
@@ -90,7 +90,7 @@ class MemoryBroker:
                 await self._wait(None)
             number = str(next(self._numbers))
             headers = {**message.headers, "key": message.key}
-            queue.append(Message(number, message.body, headers))
+            queue.append(Message(number, message.body, headers, arrived=time.time()))
         await self._tell()
 
     async def read(self, stream: str) -> list[Message]:

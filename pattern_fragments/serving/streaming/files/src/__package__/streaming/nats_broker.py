@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 from nats.js.errors import NotFoundError
 
-from .broker import Backlog, BrokerError, Message, Outgoing, Streams
+from .broker import Backlog, BrokerError, Message, Outgoing, StreamMissing, Streams
 from .dead_letters import moved
 
 ANSWER_TIMEOUT_S = 5.0
@@ -62,7 +62,7 @@ class NatsBroker:
             raise BrokerError("NATS: not connected")
         return self._connection
 
-    async def open(self) -> None:
+    async def open(self, *, make: bool = True) -> None:
         """Connect; make streams and consumer. The client itself connects again when it must."""
         with _reported():
             if self._connection is None:
@@ -83,8 +83,16 @@ class NatsBroker:
                 self._subscription = await connection.subscribe(self._inbox, cb=self._arrive)
                 self._connection = connection
             streams = self._streams
+            if not make:
+                for name in (streams.events, streams.dead_letters):
+                    if not await self._has_stream(name):
+                        raise StreamMissing(name)
+                return
             for name in (streams.events, streams.predictions, streams.dead_letters):
-                await self._make_stream(name)
+                if not await self._has_stream(name):
+                    await self._js.add_stream(
+                        StreamConfig(name, subjects=[name], duplicate_window=DUPLICATE_WINDOW_S)
+                    )
             await self._js.add_consumer(
                 streams.events,
                 ConsumerConfig(
@@ -96,13 +104,12 @@ class NatsBroker:
                 ),
             )
 
-    async def _make_stream(self, name: str) -> None:
+    async def _has_stream(self, name: str) -> bool:
         try:
             await self._js.stream_info(name)
         except NotFoundError:
-            await self._js.add_stream(
-                StreamConfig(name, subjects=[name], duplicate_window=DUPLICATE_WINDOW_S)
-            )
+            return False
+        return True
 
     async def fetch(self, most: int, wait_s: float) -> list[Message]:
         """Up to `most` events: those that have arrived, else the first ones to arrive.
@@ -258,6 +265,7 @@ def _event(message: Msg) -> Message:
         headers=message.headers or {},
         deliveries=metadata.num_delivered or 1,
         handle=message,
+        arrived=metadata.timestamp.timestamp(),
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from .broker import Backlog, BrokerError, Message, Outgoing, Streams
+from .broker import Backlog, BrokerError, Message, Outgoing, StreamMissing, Streams
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
@@ -53,9 +53,14 @@ class RedisBroker:
         """Tries that failed wait here."""
         return len(self._again)
 
-    async def open(self) -> None:
+    async def open(self, *, make: bool = True) -> None:
         """Connect; make the stream of events and the group."""
         with _reported():
+            if not make:
+                for name in (self._streams.events, self._streams.dead_letters):
+                    if not await self._redis.exists(name):
+                        raise StreamMissing(name)
+                return
             try:
                 await self._redis.xgroup_create(
                     self._streams.events, self._streams.group, id="0", mkstream=True
@@ -236,7 +241,10 @@ def _message(position: bytes, fields: Mapping[bytes, bytes], deliveries: int = 1
         for name, value in fields.items()
         if name != b"body"
     }
-    return Message(position.decode(), fields.get(b"body", b""), headers, deliveries)
+    # The server's clock when the entry was added, unless its producer gave it another id.
+    arrived = int(position.partition(b"-")[0]) / 1000
+    body = fields.get(b"body", b"")
+    return Message(position.decode(), body, headers, deliveries, arrived=arrived)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""How good the predictions were, now that their outcomes are known."""

@@ -1,0 +1,1 @@
+"""Outcomes joined with what was predicted."""

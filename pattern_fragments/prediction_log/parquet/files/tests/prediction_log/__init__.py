@@ -1,0 +1,1 @@
+"""The prediction log: written, kept whole, read."""

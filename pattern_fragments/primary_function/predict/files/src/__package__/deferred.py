@@ -1,0 +1,167 @@
+"""Observers that work in bulk: beside the answers, in a thread of their own."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .columns import Columns
+from .gauges import Gauge
+from .observer import Guard, Refused, Scored
+
+EVERY_S = 5.0
+"""So long something may wait to be observed, unless there is much of it."""
+
+MOST_ROWS = 50_000
+"""So many rows are held at most, and those of one call beside."""
+
+
+class Batch:
+    """The n rows of several calls, one after the other; what nobody asks for is not made."""
+
+    def __init__(self, scored: Sequence[Scored], refused: Mapping[str, int]) -> None:
+        self.refused = refused
+        """Refusals by reason since the batch before."""
+        self._scored = scored
+        self._rows = [len(one.predictions) for one in scored]
+
+    def __len__(self) -> int:
+        return sum(self._rows)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The id of each prediction."""
+        calls = zip(self._scored, self._rows, strict=True)
+        return [one.prediction_id(row) for one, rows in calls for row in range(rows)]
+
+    @cached_property
+    def times(self) -> NDArray[np.float64]:
+        """When each was predicted, float64[n], in seconds since 1970 UTC."""
+        return np.repeat(np.array([one.time for one in self._scored], np.float64), self._rows)
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """The model's version of each prediction."""
+        calls = zip(self._scored, self._rows, strict=True)
+        return [one.version for one, rows in calls for _ in range(rows)]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The encoded inputs: an array of n for each; empty without rows."""
+        names = self._scored[0].columns if self._scored else ()
+        return {name: np.concatenate([one.columns[name] for one in self._scored]) for name in names}
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """float32[n, k], in the order of the signature; n is not 0."""
+        return np.concatenate([one.features for one in self._scored])
+
+    @cached_property
+    def predictions(self) -> NDArray[np.float32]:
+        """float32[n]."""
+        return np.concatenate([np.empty(0, np.float32), *(one.predictions for one in self._scored)])
+
+
+class BulkObserver(Protocol):
+    """Watches predictions in bulk. It is called by one thread at a time."""
+
+    def observe(self, batch: Batch) -> None:
+        """Rows were predicted or requests refused a moment ago."""
+
+    def close(self) -> None:
+        """The service ends: finish what is held."""
+
+
+class Deferred:
+    """An observer that only collects; a thread hands what came together to observers in bulk.
+
+    When rows come faster than they are observed, further ones are dropped and counted. With
+    `waits` none is: whoever predicts observes first what is held, and goes on then.
+    """
+
+    def __init__(
+        self,
+        observers: Sequence[BulkObserver],
+        gauges: list[Gauge],
+        *,
+        waits: bool,
+        every_s: float = EVERY_S,
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        self._observers = [(observer, Guard(type(observer).__name__)) for observer in observers]
+        self._waits = waits
+        self._every_s = every_s
+        self._most_rows = most_rows
+        self._held: list[Scored] = []
+        self._refused: Counter[str] = Counter()
+        self._rows = 0
+        self._dropped = 0
+        self._lock = threading.Lock()
+        self._observing = threading.Lock()
+        self._due = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        gauges.append(
+            Gauge(
+                "observations_dropped_total",
+                "Rows that were predicted but not observed, because more came than can be observed",
+                lambda: self._dropped,
+                total=True,
+            )
+        )
+
+    def scored(self, scored: Scored) -> None:
+        """Keep it for later."""
+        if self._rows >= self._most_rows:
+            if not self._waits:
+                self._dropped += len(scored.predictions)
+                return
+            self.flush()
+        with self._lock:
+            self._held.append(scored)
+            self._rows += len(scored.predictions)
+        if self._thread is None:
+            self._start()
+        if self._rows >= self._most_rows // 2:
+            self._due.set()
+
+    def refused(self, refused: Refused) -> None:
+        """Count it for later."""
+        with self._lock:
+            self._refused[refused.reason] += 1
+        if self._thread is None:
+            self._start()
+
+    def flush(self) -> None:
+        """Let everything be observed that is held."""
+        with self._observing:
+            with self._lock:
+                batch = Batch(self._held, self._refused)
+                self._held, self._rows, self._refused = [], 0, Counter()
+            if len(batch) or batch.refused:
+                for observer, guard in self._observers:
+                    guard.call(observer.observe, batch)
+
+    def close(self) -> None:
+        """Observe the rest, and let the observers finish."""
+        self._closed = True
+        self._due.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+        for observer, guard in self._observers:
+            guard.call(observer.close)
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="observers", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._due.wait(self._every_s)
+            self._due.clear()
+            self.flush()
