@@ -1,6 +1,6 @@
 """The checks of a service: today's services pass all of them, and each planted defect is named, with its place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,13 +37,18 @@ def services(renderer: Renderer) -> list[Service]:
 @pytest.fixture(scope="module")
 def monitored(services: list[Service]) -> Service:
     """The service with metrics."""
-    return next(service for service in services if service.chosen["monitoring"] == ("system",))
+    return next(service for service in plain(services) if service.chosen["monitoring"] == ("system",))
 
 
 @pytest.fixture(scope="module")
 def unwatched(services: list[Service]) -> Service:
     """The service without any monitoring."""
-    return next(service for service in services if service.chosen["monitoring"] == ())
+    return next(service for service in plain(services) if service.chosen["monitoring"] == ())
+
+
+def plain(services: list[Service]) -> Iterator[Service]:
+    """Those that have no store of features beside them."""
+    return (service for service in services if service.chosen["feature_store"] == ("inline",))
 
 
 def test_todays_services_have_no_problem(services: list[Service], catalogue: Catalogue) -> None:

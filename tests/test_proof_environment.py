@@ -50,7 +50,7 @@ def test_a_requirement_is_met_by_a_pin_in_its_range_with_its_extras_for_every_py
 
 def test_a_lock_that_a_new_pattern_has_outgrown_is_refused_and_says_what_to_do(template: Path) -> None:
     check(template, LOCK)
-    add_pattern(template, "monitoring", "drift", "ML-MON-900", dependencies={"runtime": ["scipy>=99,<100"]})
+    add_pattern(template, "monitoring", "invented", "ML-MON-900", dependencies={"runtime": ["scipy>=99,<100"]})
     with pytest.raises(EnvironmentLockError, match=r"environment\.lock .*scipy>=99,<100.* run `make lock`"):
         check(template, LOCK)
 
@@ -64,7 +64,7 @@ def test_an_unknown_package_is_a_sentence_and_leaves_the_lock_as_it_was(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_OFFLINE", "1")
-    add_pattern(template, "monitoring", "drift", "ML-MON-900", dependencies={"runtime": ["no-such-thing>=1,<2"]})
+    add_pattern(template, "monitoring", "invented", "ML-MON-900", dependencies={"runtime": ["no-such-thing>=1,<2"]})
     lock = tmp_path / "environment.lock"
     lock.write_text(PINS)
     with pytest.raises(EnvironmentLockError, match=r"(?s)`uv pip compile .*` failed: .*unsatisfiable"):
