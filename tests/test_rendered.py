@@ -9,6 +9,7 @@ import yaml
 from conftest import contents, copier
 
 from hooks.catalogue import read_catalogue
+from hooks.space import answers as space_answers
 from hooks.space import space
 from proof.checks.linting import ruff_problems
 from proof.checks.whole import all_problems
@@ -26,7 +27,10 @@ def generated(folder: Path, template: Path) -> Service:
     """The service that Copier wrote into a folder."""
     files = contents(folder)
     answers = yaml.safe_load(files[".copier-answers.yml"])
-    chosen = next(one for one in space(read_catalogue(template)) if list(one["monitoring"]) == answers["monitoring"])
+    catalogue = read_catalogue(template)
+    asked = {decision.name for decision in catalogue.decisions} & answers.keys()
+    given = {name: answers[name] for name in asked}
+    [chosen] = [one for one in space(catalogue) if given.items() <= space_answers(catalogue, one).items()]
     return Service(chosen, files)
 
 
