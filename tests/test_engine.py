@@ -109,7 +109,7 @@ def test_the_record_of_patterns_can_be_read_by_a_report(default_service: Path) -
     manifests = [yaml.safe_load(path.read_text()) for path in (ROOT / "pattern_fragments").glob("*/*/pattern.yml")]
     versions = {manifest["id"]: manifest["version"] for manifest in manifests}
     assert [row["decision"] for row in rows] == [
-        *("primary_function", "serving", "deployment", "monitoring", "feature_store")
+        *("primary_function", "serving", "deployment", "monitoring", "feature_store", "exposition")
     ]
     assert json.dumps({row["id"]: row["version"] for row in rows}, sort_keys=True) == json.dumps(
         {row["id"]: versions[row["id"]] for row in rows}, sort_keys=True
