@@ -18,6 +18,7 @@ from .drift.page import html
 from .drift.periods import Comparison, PeriodDrift, Step, periods
 from .model_folder import ModelFolder, write_atomically
 from .object_store import ERRORS
+from .period import given_day
 from .settings import read_settings
 
 DAY = timedelta(days=1)
@@ -100,8 +101,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m __package__.drift_report",
         description="Compare the prediction log with what the model was trained on.",
     )
-    parser.add_argument("--from", type=_day, dest="first", required=True, help="the first day, UTC")
-    parser.add_argument("--to", type=_day, dest="last", required=True, help="the last, included")
+    parser.add_argument(
+        "--from", type=given_day, dest="first", required=True, help="the first day, UTC"
+    )
+    parser.add_argument(
+        "--to", type=given_day, dest="last", required=True, help="the last, included"
+    )
     parser.add_argument("--by", choices=("day", "week", "month"), default="month")
     parser.add_argument("--log", help="a prediction log; default: the one of the settings")
     parser.add_argument(
@@ -126,13 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(_table(made))
     sys.stdout.write(f"Open {options.output / 'report.html'}\n")
     return 0
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from .feature_matrix import LONGEST_WINDOW, check_features, feature_matrix
 from .feature_store.offline import point_in_time
 from .model_folder import ModelFolder, write_atomically
 from .object_store import write_parquet
+from .period import given_day
 from .prediction_log.rows import Rows
 from .prediction_log.store import file_name
 from .predictor import OnnxPredictor
@@ -115,8 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m __package__.backtest",
         description="Score a past period as if the service had been asked then.",
     )
-    parser.add_argument("--from", type=_day, dest="first", required=True, help="the first day")
-    parser.add_argument("--to", type=_day, dest="last", required=True, help="the last, included")
+    parser.add_argument("--from", type=given_day, dest="first", required=True, help="the first day")
+    parser.add_argument(
+        "--to", type=given_day, dest="last", required=True, help="the last, included"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("data/backtest"), help="the folder to write"
     )
@@ -147,13 +150,6 @@ def _run(backtest: Backtest, first: date, last: date) -> int:
         sys.stderr.flush()
     sys.stderr.write("\n")
     return rows
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
 
 
 if __name__ == "__main__":

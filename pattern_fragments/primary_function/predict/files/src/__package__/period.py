@@ -1,7 +1,8 @@
 """The stretch of time that a model learns from, and the later one it is tested on."""
 
+import argparse
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,16 @@ class Period:
                 f"a period must run start < split < end, not {self.start:%Y-%m-%d},"
                 f" {self.split:%Y-%m-%d}, {self.end:%Y-%m-%d}"
             )
+
+
+def given_day(text: str) -> date:
+    """The day that an argument of a command names; argparse shows the error."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
+
+
+def start_of_day(text: str) -> datetime:
+    """The moment at which that day begins, in UTC."""
+    return datetime.combine(given_day(text), time(), UTC)

@@ -14,7 +14,7 @@ from .domain.features import OUTPUT
 from .feature_matrix import feature_names
 from .feature_store.offline import publish
 from .model_folder import ModelFolder, replacing
-from .period import Period
+from .period import Period, start_of_day
 from .predictor import OnnxPredictor
 from .signature import Signature
 from .training import plots
@@ -114,10 +114,6 @@ def _write_json(path: Path, content: object) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
 
 
-def _day(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 1 when there is no new model."""
     parser = argparse.ArgumentParser(
@@ -126,12 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("model"), help="model folder to write")
     parser.add_argument(
-        "--start", type=_day, default=data.PERIOD.start, help="first day of training"
+        "--start", type=start_of_day, default=data.PERIOD.start, help="first day of training"
     )
     parser.add_argument(
-        "--split", type=_day, default=data.PERIOD.split, help="first day of the test"
+        "--split", type=start_of_day, default=data.PERIOD.split, help="first day of the test"
     )
-    parser.add_argument("--end", type=_day, default=data.PERIOD.end, help="the day after the test")
+    parser.add_argument(
+        "--end", type=start_of_day, default=data.PERIOD.end, help="the day after the test"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     options = parser.parse_args(arguments)
     try:

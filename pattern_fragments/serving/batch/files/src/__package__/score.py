@@ -15,6 +15,7 @@ from types import FrameType
 from . import logs
 from .batch import DATE
 from .batch.cores import cores
+from .period import given_day
 from .settings import Settings, read_settings
 
 logger = logging.getLogger(__name__)
@@ -132,9 +133,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m __package__.score",
         description="Score the files of a day and publish the predictions.",
     )
-    parser.add_argument("--date", type=_day, help="the day, in UTC; today when not given")
-    parser.add_argument("--from", type=_day, dest="first", help="the first day of a backfill")
-    parser.add_argument("--to", type=_day, dest="last", help="its last day, included")
+    parser.add_argument("--date", type=given_day, help="the day, in UTC; today when not given")
+    parser.add_argument("--from", type=given_day, dest="first", help="the first day of a backfill")
+    parser.add_argument("--to", type=given_day, dest="last", help="its last day, included")
     parser.add_argument(
         "--again",
         action="store_true",
@@ -150,13 +151,6 @@ def _parser() -> argparse.ArgumentParser:
         "--rollback", action="store_true", help="publish the version before, and score nothing"
     )
     return parser
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

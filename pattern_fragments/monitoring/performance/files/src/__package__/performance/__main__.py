@@ -6,11 +6,12 @@ The command is `python -m __package__.performance`.
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from ..model_folder import ModelFolder
 from ..object_store import ERRORS
+from ..period import start_of_day
 from ..settings import Settings, read_settings
 from . import summary
 from .run import state, summarise
@@ -77,19 +78,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--log", help="another prediction log than that of the settings")
     parser.add_argument("--outcomes", help="other outcomes than those of the settings")
     parser.add_argument("--window", choices=KINDS, help="what is looked at as one")
-    parser.add_argument("--from", type=_day, dest="first", help="the first day; 92 days back")
-    parser.add_argument("--to", type=_day, dest="last", help="the last day, included; today")
-    parser.add_argument("--as-of", type=_day, help="with the outcomes known by then; now")
+    parser.add_argument(
+        "--from", type=start_of_day, dest="first", help="the first day; 92 days back"
+    )
+    parser.add_argument(
+        "--to", type=start_of_day, dest="last", help="the last day, included; today"
+    )
+    parser.add_argument("--as-of", type=start_of_day, help="with the outcomes known by then; now")
     parser.add_argument("--summary", help="where to write the figures; with --log: nowhere")
     parser.add_argument("--html", type=Path, help="where to write a report with plots")
     return parser
-
-
-def _day(text: str) -> datetime:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
 
 
 if __name__ == "__main__":
