@@ -22,8 +22,8 @@ Key = tuple[frozenset[str], frozenset[str]]
 """Which of the patterns asked about were chosen; which capabilities are there that some later decision needs."""
 
 
-def projections(catalogue: Catalogue, asked: frozenset[str]) -> list[Combination]:
-    """One valid combination for each way in which the patterns of these ids can be chosen or not."""
+def projections(catalogue: Catalogue, asked: frozenset[str]) -> dict[frozenset[str], Combination]:
+    """One valid combination for each way in which the patterns of these ids can be chosen or not; by the chosen ids."""
     reached: dict[Key, Combination] = {(frozenset(), frozenset()): {}}
     for position, decision in enumerate(catalogue.decisions):
         later = {row.name for row in catalogue.decisions[position + 1 :]}
@@ -35,7 +35,7 @@ def projections(catalogue: Catalogue, asked: frozenset[str]) -> list[Combination
                 key = (seen | more, (given & needed) | added)
                 further.setdefault(key, {**chosen, decision.name: picked})
         reached = further
-    return list({seen: chosen for (seen, _), chosen in reached.items()}.values())
+    return {seen: chosen for (seen, _), chosen in reached.items()}
 
 
 def covering(renderer: Renderer, *, lists: bool = True) -> Iterator[Service]:
@@ -44,20 +44,25 @@ def covering(renderer: Renderer, *, lists: bool = True) -> Iterator[Service]:
     Without `lists`, files that ask about every pattern occur in the versions that come along.
     """
     catalogue = renderer.catalogue
-    rendered = set()
-    done: set[frozenset[str]] = set() if lists else {renderer.reads.all}
-    todo = {frozenset[str]()} | _conditions(catalogue)
+    rendered: set[frozenset[str]] = set()
+    done: set[frozenset[str]] = set()
+    conditions = {frozenset[str]()} | _conditions(catalogue)
+    todo = conditions
     with tqdm(desc="covering", unit=" services", leave=False) as bar:
         while todo:
             asked = min(todo, key=lambda ids: (len(ids), sorted(ids)))
             done.add(asked)
-            for chosen in projections(catalogue, asked):
-                key = tuple(chosen.items())
-                if key not in rendered:
-                    rendered.add(key)
+            shown = {asked & ids for ids in rendered}
+            for seen, chosen in projections(catalogue, asked).items():
+                if seen not in shown:
+                    rendered.add(_ids(catalogue, chosen))
                     bar.update()
                     yield renderer.render(chosen)
-            todo = (todo | renderer.asked_about()) - done
+            todo = (conditions | renderer.asked_about(lists=lists)) - done
+
+
+def _ids(catalogue: Catalogue, chosen: Combination) -> frozenset[str]:
+    return frozenset(row.id for _, row in catalogue.patterns if row.value in chosen.get(row.decision, ()))
 
 
 def _conditions(catalogue: Catalogue) -> set[frozenset[str]]:

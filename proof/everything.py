@@ -56,7 +56,8 @@ def to_render(renderer: Renderer, limit: int = LIMIT) -> list[Combination]:
 
 def core(catalogue: Catalogue) -> list[Combination]:
     """One combination for each valid choice of the core decisions."""
-    return projections(catalogue, frozenset(row.id for _, row in catalogue.patterns if row.decision in CORE))
+    ids = frozenset(row.id for _, row in catalogue.patterns if row.decision in CORE)
+    return list(projections(catalogue, ids).values())
 
 
 def check(root: Path, combinations: Sequence[Combination], workers: int = 2) -> Checked:

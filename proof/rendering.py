@@ -100,9 +100,10 @@ class Renderer:
                 files[path] = self._content(source, path, origin, {**visible, **item}, ids)
         return Service(chosen, files)
 
-    def asked_about(self) -> set[frozenset[str]]:
+    def asked_about(self, *, lists: bool = True) -> set[frozenset[str]]:
         """The sets of patterns that some path or some content was seen to depend on so far."""
-        return self._asked_by_paths.union(*self._known.values())
+        left_out = set() if lists else self.lists()
+        return self._asked_by_paths.union(*(known for (_, path), known in self._known.items() if path not in left_out))
 
     def lists(self) -> set[str]:
         """The paths of files that ask about every pattern."""

@@ -81,7 +81,7 @@ def test_one_combination_for_each_way_to_choose_among_some_patterns(forgetting: 
     def way(chosen: Combination) -> tuple[bool, bool, bool]:
         return "offline" in chosen["serving"], "probe" in chosen["monitoring"], "census" in chosen["monitoring"]
 
-    found = [way(chosen) for chosen in projections(catalogue, asked)]
+    found = [way(chosen) for chosen in projections(catalogue, asked).values()]
     assert len(found) == len(set(found))
     assert set(found) == {way(chosen) for chosen in space(catalogue)}
 

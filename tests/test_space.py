@@ -34,11 +34,16 @@ def test_some_choices_are_ruled_out_in_some_states(wide: Catalogue) -> None:
 def test_the_space_holds_each_valid_service_once(wide: Catalogue) -> None:
     everything = [tuple(chosen.values()) for chosen in space(wide)]
     assert len(everything) == len(set(everything))
+    asked = {
+        "serving": {"online", "offline"},
+        "deployment": {"rolling", "split", "mirror"},
+        "monitoring": {"system", "probe", "census"},
+        "feature_store": {"inline", "remote"},
+    }
     small = [
-        (serving, deployment, monitoring, store)
-        for _, (serving,), (deployment,), monitoring, (store,) in everything
-        if serving in {"online", "offline"} and deployment in {"rolling", "split", "mirror"}
-        if {"system", "probe", "census"}.issuperset(monitoring) and store in {"inline", "remote"}
+        chosen
+        for chosen in space(wide)
+        if all(values.issuperset(chosen[decision]) for decision, values in asked.items())
     ]
     # Online allows three deployments, offline one; the probe needs the split, two monitors nothing; two feature stores.
     assert len(small) == (2 * 4 + 8) * 2 + 4 * 2
