@@ -32,12 +32,15 @@ from PACKAGE.domain import data, sample
 
 folder, count = sys.argv[1], int(sys.argv[2])
 rows = sample.rows(data.PERIOD.start, data.PERIOD.end)
+# All on the day that is scored: rows of another one are quarantined.
+times = pl.selectors.datetime()
+day = pl.col(rows.select(times).columns[0]).dt.truncate("1d")
+rows = rows.with_columns(times + (pl.lit(DAY).str.to_datetime(time_zone="UTC") - day))
 # Shuffled, so that no part is easier to score or to compress than another.
 rows = rows.sample(min(count, 1_000_000), with_replacement=True, shuffle=True, seed=0).drop("key")
 many = pl.concat([rows.lazy()] * -(-count // len(rows))).head(count).with_row_index("key")
 many = many.with_columns(pl.format("{}-{}", "key", "carrier" if "carrier" in rows.columns else "key").alias("key"))
 many.sink_parquet(f"{folder}/rows.parquet")
-times = pl.selectors.datetime()
 many.with_columns(times.dt.strftime("%Y-%m-%dT%H:%M:%SZ")).sink_csv(f"{folder}/rows.csv")
 """
 
@@ -96,7 +99,7 @@ class Service:
 
     def script(self, text: str, *arguments: object, **settings: object) -> str:
         """What a script in the service's environment prints."""
-        code = text.replace("PACKAGE", self.package)
+        code = text.replace("PACKAGE", self.package).replace("DAY", repr(DAY))
         command = [self.python, "-c", code, *map(str, arguments)]
         environment = self.environment(settings)
         return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout

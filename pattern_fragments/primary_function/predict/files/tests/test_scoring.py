@@ -71,6 +71,18 @@ def test_the_predictor_refuses_a_model_of_another_width(
         OnnxPredictor.load(folder, threads=1)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"xx"])
+def test_a_model_that_is_missing_or_broken_is_refused_by_its_name(
+    model_folder: ModelFolder, tmp_path: Path, content: bytes | None
+) -> None:
+    folder = ModelFolder(tmp_path)
+    shutil.copy(model_folder.signature, folder.signature)
+    if content is not None:
+        folder.model.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.onnx cannot be loaded: "):
+        OnnxPredictor.load(folder, threads=1)
+
+
 def test_a_missing_value_of_a_feature_is_no_obstacle(
     model_folder: ModelFolder, signature: Signature
 ) -> None:

@@ -32,7 +32,8 @@ def bring_up(settings: Settings, as_of: datetime | None) -> str:
     """Materialise up to a moment, or up to the newest event; what is to be said about it.
 
     Raises ValueError, and leaves the online store as it was, when a table holds no event or ends
-    earlier than the store knows it, or when the store is ahead of the moment.
+    earlier than the store knows it, or when one of the stores is ahead of the moment; and when the
+    online store does not hold afterwards what was written.
     """
     if not ENTITIES:
         raise ValueError("no feature comes from an entity's history")
@@ -40,13 +41,16 @@ def bring_up(settings: Settings, as_of: datetime | None) -> str:
     reader = reader_of(settings.online_store, own, TIMEOUT_S)
     with _alone(settings.offline_store):
         online, offline = _freshness(settings, reader), last_moment(settings.offline_store)
+        if as_of is not None:
+            _check_forward(moment_before(as_of.timestamp()), online, offline)
         since = offline or _start(online, own, as_of)
         end = datetime.now(UTC) if as_of is None else as_of + timedelta(seconds=1)
         events = data.events(datetime.fromtimestamp(since, UTC) - LONGEST_WINDOW, end)
         newest = newest_events(events)
         moment = moment_before(max(newest.values()) if as_of is None else as_of.timestamp())
+        _check_forward(moment, online, offline)
         if online is not None:
-            _check_progress(online, newest, moment)
+            _check_progress(online, newest)
         first = int(since) + INTERVAL
         if offline is None:
             # A new folder may stand beside an online store that lacks nothing, or everything.
@@ -54,6 +58,9 @@ def bring_up(settings: Settings, as_of: datetime | None) -> str:
         if first <= moment:
             write_rows(settings.offline_store, events, first, moment)
         _write_online(settings, own, moment if online is None else int(online.as_of), moment)
+        written = read_freshness(reader)
+        if written is None or written.as_of != moment:
+            raise ValueError(f"{reader} does not hold what was written for {_minute(moment)}")
     tables = "".join(f"; {table} until {_minute(last)}" for table, last in newest.items())
     return f"{reader}: entity features as of {_minute(moment)}{tables}"
 
@@ -93,12 +100,17 @@ def _write_online(settings: Settings, own: Path, start: int, end: int) -> None:
         materialize(feast, start, end)
 
 
-def _check_progress(online: Freshness, newest: dict[str, float], moment: int) -> None:
-    if moment < online.as_of:
-        raise ValueError(
-            f"the online store holds features as of {_minute(online.as_of)} already, and does not"
-            f" go back to {_minute(moment)}"
-        )
+def _check_forward(moment: int, online: Freshness | None, offline: int | None) -> None:
+    known = (("online", None if online is None else online.as_of), ("offline", offline))
+    for store, last in known:
+        if last is not None and moment < last:
+            raise ValueError(
+                f"the {store} store holds features as of {_minute(last)} already, and does not go"
+                f" back to {_minute(moment)}"
+            )
+
+
+def _check_progress(online: Freshness, newest: dict[str, float]) -> None:
     for table, last in newest.items():
         if last < online.newest[table]:
             raise ValueError(

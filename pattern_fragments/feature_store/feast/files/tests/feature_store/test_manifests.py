@@ -1,5 +1,6 @@
 """What brings the online store up to date in a cluster agrees with the service."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ def test_each_environment_has_a_job_in_its_namespace_with_the_image_of_its_servi
         image["name"] for image in service["images"]
     ]
     assert job["resources"] == ["../base"]
+
+
+def test_what_an_alert_says_of_the_features_stands_on_a_panel() -> None:
+    """Without system metrics there are none."""
+    alerts, dashboards = (
+        "".join(path.read_text() for path in ROOT.glob(f"deploy/monitoring/{name}"))
+        for name in ("alerts.yaml", "dashboard.json")
+    )
+    figures = set(re.findall(r"\bfeature_[a-z_]+_seconds", alerts))
+    assert figures <= set(re.findall(r"\bfeature_[a-z_]+_seconds", dashboards))
 
 
 def test_no_two_runs_meet_and_each_interval_has_one() -> None:

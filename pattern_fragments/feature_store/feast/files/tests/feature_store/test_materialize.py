@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,11 @@ from __package__.feature_definition import EntityFeature
 from __package__.feature_matrix import ENTITIES, LONGEST_WINDOW
 from __package__.feature_store.grid import last_moment
 from __package__.feature_store.readers import SqliteReader
-from __package__.feature_store.tables import ONLINE_FILE, read_tables
+from __package__.feature_store.tables import (
+    ONLINE_FILE,
+    FeatureTables,
+    read_tables,
+)
 from __package__.feature_store.versions import freshness_view, view_of
 from __package__.materialize import main
 from __package__.model_folder import ModelFolder
@@ -27,6 +33,8 @@ from __package__.signature import Signature
 
 from .conftest import needs_entities
 from .stores import small_events, write_features
+
+Moments = Callable[[datetime], None]
 
 MOMENT = data.SMALL_PERIOD.split
 HOUR = timedelta(hours=1)
@@ -48,37 +56,91 @@ sys.exit(materialize.main(sys.argv[1:]))
 """
 
 
+def settle(folder: Path, model: ModelFolder, patch: pytest.MonkeyPatch) -> Path:
+    """Let the settings name stores below a folder; the online one, which is a file."""
+    online = folder / "online" / "features.db"
+    patch.setenv("SERVICE_MODEL_DIR", str(model.path))
+    patch.setenv("SERVICE_OFFLINE_STORE", str(folder / "offline"))
+    patch.setenv("SERVICE_ONLINE_STORE", str(online))
+    return online
+
+
 @pytest.fixture
 def store(tmp_path: Path, folder: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An online store in a file of its own; the settings name it."""
-    monkeypatch.setenv("SERVICE_MODEL_DIR", str(folder.path))
-    monkeypatch.setenv("SERVICE_OFFLINE_STORE", str(tmp_path / "offline"))
-    monkeypatch.setenv("SERVICE_ONLINE_STORE", str(tmp_path / "online" / "features.db"))
-    return tmp_path / "online" / "features.db"
+    return settle(tmp_path, folder, monkeypatch)
 
 
 def materialize(moment: datetime) -> int:
     return main([f"--as-of={moment.isoformat()}"])
 
 
-def assert_holds(store: Path, moment: datetime, signature: Signature) -> None:
+@pytest.fixture(scope="module")
+def first_run(
+    model_folder: ModelFolder, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[datetime], Path]:
+    """A folder with the stores that a first run leaves; one run for each moment."""
+
+    @cache
+    def run(moment: datetime) -> Path:
+        folder = tmp_path_factory.mktemp("first")
+        with pytest.MonkeyPatch.context() as patch:
+            settle(folder, model_folder, patch)
+            assert materialize(moment) == 0
+        return folder
+
+    return run
+
+
+@pytest.fixture
+def begin(store: Path, tmp_path: Path, first_run: Callable[[datetime], Path]) -> Moments:
+    """Put copies of those stores where the settings name them."""
+
+    def copy(moment: datetime) -> None:
+        assert not store.exists()
+        shutil.copytree(first_run(moment), tmp_path, dirs_exist_ok=True)
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def fresh(
+    signature: Signature, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[datetime], FeatureTables]:
+    """What a store holds that was made at once."""
+    path = tmp_path_factory.mktemp("fresh") / "features.db"
+
+    @cache
+    def at(moment: datetime) -> FeatureTables:
+        write_features(path, small_events(), moment.timestamp())
+        return read_tables(SqliteReader(path), signature.inputs)
+
+    return at
+
+
+@pytest.fixture
+def assert_holds(
+    store: Path, signature: Signature, fresh: Callable[[datetime], FeatureTables]
+) -> Moments:
     """The store holds what one that was made at once would."""
-    fresh = store.with_name("fresh.db")
-    write_features(fresh, small_events(), moment.timestamp())
-    found, expected = (read_tables(SqliteReader(one), signature.inputs) for one in (store, fresh))
-    assert (found.as_of, found.newest) == (expected.as_of, expected.newest)
-    for entity, table in expected.tables.items():
-        np.testing.assert_array_equal(found.tables[entity], table)
+
+    def check(moment: datetime) -> None:
+        found, expected = read_tables(SqliteReader(store), signature.inputs), fresh(moment)
+        assert (found.as_of, found.newest) == (expected.as_of, expected.newest)
+        for entity, table in expected.tables.items():
+            np.testing.assert_array_equal(found.tables[entity], table)
+
+    return check
 
 
 @needs_entities
 def test_each_run_adds_the_rows_that_are_missing(
-    store: Path, signature: Signature, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    assert_holds: Moments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for moment in (MOMENT - 3 * HOUR, MOMENT):
         assert materialize(moment) == 0
         assert f"as of {moment:%Y-%m-%d %H:%M} UTC; arrivals until" in capsys.readouterr().out
-        assert_holds(store, moment, signature)
+        assert_holds(moment)
     for view in (*map(view_of, ENTITIES), freshness_view()):
         rows = pl.read_parquet(tmp_path / "offline" / view / "*.parquet")
         moments = rows["event_timestamp"].unique().sort().to_list()
@@ -91,9 +153,9 @@ def test_each_run_adds_the_rows_that_are_missing(
     "place", ["before all rows are in the offline store", "before all are in the online store"]
 )
 def test_a_run_that_was_killed_is_simply_run_again(
-    place: str, store: Path, signature: Signature, tmp_path: Path
+    place: str, store: Path, begin: Moments, assert_holds: Moments, tmp_path: Path
 ) -> None:
-    assert materialize(MOMENT - 2 * HOUR) == 0
+    begin(MOMENT - 2 * HOUR)
     killed = subprocess.run(  # noqa: S603 - the script above
         [sys.executable, "-W", "ignore", "-c", KILLED, place, f"--as-of={MOMENT.isoformat()}"],
         check=False,
@@ -102,29 +164,30 @@ def test_a_run_that_was_killed_is_simply_run_again(
     # What readers go by is still the moment before.
     assert read_tables(SqliteReader(store), ()).as_of == (MOMENT - 2 * HOUR).timestamp()
     assert materialize(MOMENT) == 0
-    assert_holds(store, MOMENT, signature)
+    assert_holds(MOMENT)
     assert last_moment(tmp_path / "offline") == MOMENT.timestamp()
+    assert not list((tmp_path / "offline").glob(".registry*"))
 
 
 @needs_entities
 @pytest.mark.parametrize("minutes", [0, 30])
 def test_a_first_run_counts_all_that_the_longest_window_holds(
-    minutes: int, store: Path, signature: Signature
+    minutes: int, assert_holds: Moments
 ) -> None:
     assert materialize(MOMENT + timedelta(minutes=minutes)) == 0
-    assert_holds(store, MOMENT, signature)
+    assert_holds(MOMENT)
 
 
 @needs_entities
 @pytest.mark.parametrize("hours", [0, 2])
 def test_an_offline_store_that_went_away_is_begun_again(
-    hours: int, store: Path, signature: Signature, tmp_path: Path
+    hours: int, begin: Moments, assert_holds: Moments, tmp_path: Path
 ) -> None:
     """Also when the online store lacks nothing: a pod's folder goes with it, and a retry comes."""
-    assert materialize(MOMENT) == 0
+    begin(MOMENT)
     shutil.rmtree(tmp_path / "offline")
     assert materialize(MOMENT + hours * HOUR) == 0
-    assert_holds(store, MOMENT + hours * HOUR, signature)
+    assert_holds(MOMENT + hours * HOUR)
     assert last_moment(tmp_path / "offline") == (MOMENT + hours * HOUR).timestamp()
     assert not [*(tmp_path / "offline").rglob("partial")]
 
@@ -174,9 +237,12 @@ def test_the_newest_event_says_up_to_when(store: Path, monkeypatch: pytest.Monke
 
 @needs_entities
 def test_a_source_that_lost_its_events_changes_nothing(
-    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Path,
+    begin: Moments,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert materialize(MOMENT) == 0
+    begin(MOMENT)
     before, events = store.read_bytes(), data.events
     lost = next(iter(ENTITIES.values()))[0].events
     monkeypatch.setattr(
@@ -192,13 +258,40 @@ def test_a_source_that_lost_its_events_changes_nothing(
 
 @needs_entities
 def test_the_store_does_not_go_back(
-    store: Path, signature: Signature, capsys: pytest.CaptureFixture[str]
+    begin: Moments, assert_holds: Moments, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert materialize(MOMENT) == 0
+    begin(MOMENT)
     assert materialize(MOMENT - HOUR) == 1
     assert "does not go back" in capsys.readouterr().err
     assert materialize(MOMENT) == 0
-    assert_holds(store, MOMENT, signature)
+    assert_holds(MOMENT)
+
+
+@needs_entities
+@pytest.mark.parametrize("back", [HOUR, 30 * 24 * HOUR])
+def test_an_empty_store_is_not_brought_to_a_moment_before_the_offline_store(
+    back: timedelta, store: Path, begin: Moments, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The row of that moment is not there to be copied, and success would be a lie."""
+    begin(MOMENT)
+    store.unlink()
+    assert materialize(MOMENT - back) == 1
+    said = capsys.readouterr()
+    assert f"the offline store holds features as of {MOMENT:%Y-%m-%d %H:%M} UTC" in said.err
+    assert not said.out
+    assert not store.exists()
+
+
+@needs_entities
+def test_what_was_written_is_read_back_before_success_is_told(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.parent.mkdir()
+    monkeypatch.setattr(command, "_write_online", lambda *_: store.touch())
+    assert materialize(MOMENT) == 1
+    said = capsys.readouterr()
+    assert f"{store} does not hold what was written for {MOMENT:%Y-%m-%d %H:%M}" in said.err
+    assert not said.out
 
 
 @needs_entities

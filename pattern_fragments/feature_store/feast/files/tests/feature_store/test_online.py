@@ -120,6 +120,7 @@ def test_the_features_of_training_stand_in_for_a_store_that_is_not_there_yet(
     assert "left stand in" in caplog.text
     time.sleep(0.05)
     assert reading(gauges, "feature_store_unread_seconds") >= 0.05
+    assert [gauge.values().keys() for gauge in gauges if gauge.labels] == [{(str(path),)}]
     moment = write_features(path, small_events(), SPLIT)
     wait_until(lambda: features.as_of() <= moment)
 

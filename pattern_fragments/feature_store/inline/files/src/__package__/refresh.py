@@ -17,7 +17,7 @@ from .settings import Settings, read_settings
 
 
 def refresh(settings: Settings, as_of: datetime | None) -> None:
-    """Replace the snapshot by one as of a moment, or of the newest data there is.
+    """Replace the snapshot by one as of a moment, or of the end of the data there is.
 
     Raises ValueError, and leaves the old one, when a table has no events; and, unless a moment is
     given, when a table has gone back behind what the old snapshot knew.

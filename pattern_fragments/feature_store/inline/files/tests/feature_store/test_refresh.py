@@ -43,6 +43,24 @@ def test_refresh_takes_the_newest_data_and_the_path_of_the_settings(
 
 
 @needs_entities
+def test_refresh_from_data_that_ended_long_ago_lacks_no_feature(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SERVICE_MODEL_DIR", str(folder.path))
+    events, behind = data.events, data_features()[0].events
+    first_end = data.SMALL_PERIOD.end + LONGEST_WINDOW
+
+    def ended(start: datetime, _: datetime) -> dict[str, pl.DataFrame]:
+        tables = events(start, first_end + 0.9 * LONGEST_WINDOW)
+        return tables | {behind: tables[behind].filter(pl.col("available_at") < first_end)}
+
+    monkeypatch.setattr(data, "events", ended)
+    assert refresh([]) == 0
+    assert capsys.readouterr().err == ""
+    assert Snapshot.read(folder.path / FILE_NAME).missing == []
+
+
+@needs_entities
 def test_refresh_needs_no_more_history_than_the_longest_window(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

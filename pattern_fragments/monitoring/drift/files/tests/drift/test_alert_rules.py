@@ -9,7 +9,7 @@ import yaml
 
 from __package__.drift.counts import WINDOWS
 from __package__.drift.effect_size import LEAST_SHARE, psi
-from __package__.drift.limits import LEAST_PSI, MIN_ROWS
+from __package__.drift.limits import MIN_ROWS
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES = next(
@@ -32,15 +32,25 @@ def test_as_many_rows_are_enough() -> None:
     assert {int(text) for text in enough} == {MIN_ROWS}
 
 
-def test_no_unusual_day_is_below_the_conventional_limit() -> None:
-    (unusual,) = (rule["expr"] for rule in RULES if rule.get("alert") == "DriftUnusual")
-    assert f"> {LEAST_PSI}" in unusual
+def test_whatever_is_compared_has_limits_that_training_measured() -> None:
+    compared = [(rule["alert"], rule["expr"]) for rule in RULES if "alert" in rule]
+    assert len(compared) == 3
+    for name, query in compared:
+        assert "> max by (namespace, job, model_version, feature) (drift_psi_limit" in query, name
 
 
 def test_every_window_of_a_rule_has_its_limits() -> None:
     windows = {text for query in QUERIES for text in re.findall(r'window="(\w+)"', query)}
     assert windows
     assert windows <= set(WINDOWS)
+
+
+def test_whatever_an_alert_compares_stands_on_a_panel() -> None:
+    pair = re.compile(r'window="(\w+)", against="(\w+)"')
+    dashboard = (MONITORING / "dashboard.json").read_text().replace('\\"', '"')
+    compared = {found for query in QUERIES for found in pair.findall(query)}
+    assert len(compared) >= 3
+    assert compared <= set(pair.findall(dashboard))
 
 
 def test_the_example_that_promtool_computes_has_the_same_psi_here() -> None:

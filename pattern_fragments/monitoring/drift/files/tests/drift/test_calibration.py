@@ -12,6 +12,7 @@ from __package__.drift.limits import (
     FILE_NAME,
     LEAST_PSI,
     LEAST_WASSERSTEIN,
+    MARGIN,
     DriftLimits,
     Watched,
 )
@@ -21,14 +22,17 @@ from __package__.training.reference import Reference, profile
 DAY = 86_400
 
 
-def limits(predictions: NDArray[np.float64], rows_per_day: int) -> Watched:
-    """Those of predictions in order, so many a day."""
-    times = np.arange(len(predictions)) * DAY // rows_per_day
+def bins_of(predictions: NDArray[np.float64]) -> Bins:
     reference: Reference = profile(
         (), {}, (), np.empty((len(predictions), 0), np.float32), predictions.astype(np.float32)
     )
-    found = limits_of(Bins(reference), {PREDICTION: predictions}, times)
-    return found.watched[PREDICTION]
+    return Bins(reference)
+
+
+def limits(predictions: NDArray[np.float64], rows_per_day: int) -> Watched:
+    """Those of predictions in order, so many a day."""
+    times = np.arange(len(predictions)) * DAY // rows_per_day
+    return limits_of(bins_of(predictions), {PREDICTION: predictions}, times).watched[PREDICTION]
 
 
 def test_where_every_day_is_alike_the_limits_are_the_conventional_ones() -> None:
@@ -36,7 +40,7 @@ def test_where_every_day_is_alike_the_limits_are_the_conventional_ones() -> None
     assert sorted(found.windows) == [1, 7, 14, 28]
     assert {one.psi for one in found.windows.values()} == {LEAST_PSI}
     assert {one.wasserstein for one in found.windows.values()} == {LEAST_WASSERSTEIN}
-    assert found.week_before == LEAST_PSI
+    assert found.week_before == found.above_history == LEAST_PSI
 
 
 def test_what_changes_by_weekday_has_a_high_limit_for_a_day_and_a_low_one_for_a_week() -> None:
@@ -45,6 +49,35 @@ def test_what_changes_by_weekday_has_a_high_limit_for_a_day_and_a_low_one_for_a_
     assert (found.windows[1].psi or 0) > 2
     assert found.windows[7].psi == LEAST_PSI
     assert found.week_before == LEAST_PSI
+
+
+def test_no_window_that_the_rules_look_at_was_above_a_limit_in_training() -> None:
+    """They end at any half hour; here nothing is unlike the rest from midnight to midnight."""
+    random, rows_per_day = np.random.default_rng(0), 960
+    predictions = random.random(60 * rows_per_day)
+    odd = predictions[30 * rows_per_day + 480 : 31 * rows_per_day + 480]  # from noon to noon
+    odd[:] = np.where(random.random(len(odd)) < 0.7, odd / 4, odd)
+    found, bins = limits(predictions, rows_per_day), bins_of(predictions)
+    windows = [
+        predictions[start : start + rows_per_day]
+        for start in range(0, len(predictions) - rows_per_day + 1, rows_per_day // 48)
+    ]
+    psis = np.array([bins.psi(bins.count({PREDICTION: some}))[0] for some in windows])
+    before = [
+        bins.psi(bins.count({PREDICTION: some}), bins.count({PREDICTION: other}))[0]
+        for some, other in zip(windows[336:], windows, strict=False)
+    ]
+    above = [psis[now] - psis[max(0, now - 719) : now - 47].mean() for now in range(383, len(psis))]
+    # By whole days alone the limits would be lower than what a rule then sees.
+    assert found.windows[1].psi == pytest.approx(MARGIN * psis.max())
+    assert MARGIN * psis[::48].max() < psis.max()
+    assert found.week_before == pytest.approx(MARGIN * max(before))
+    assert found.above_history == pytest.approx(MARGIN * max(above))
+
+
+def test_without_a_week_of_history_no_day_is_unusual() -> None:
+    found = limits(np.random.default_rng(0).random(7_500), rows_per_day=1000)
+    assert found.above_history is None
 
 
 def test_a_day_that_is_as_narrow_as_a_stuck_value_has_no_limit_and_a_week_has_one() -> None:

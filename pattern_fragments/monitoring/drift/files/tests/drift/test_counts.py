@@ -84,6 +84,8 @@ def test_every_series_names_the_model_and_what_has_no_limit_has_no_series(
         assert {key[1] for key in limits if key[2:] == (window, "reference")} == has
     has = {name for name, one in watched.items() if one.week_before is not None}
     assert {key[1] for key in limits if key[2:] == ("1d", "week_before")} == has
+    has = {name for name, one in watched.items() if one.above_history is not None}
+    assert {key[1] for key in limits if key[2:] == ("1d", "history")} == has
 
 
 def test_nothing_of_a_personal_input_is_shown(

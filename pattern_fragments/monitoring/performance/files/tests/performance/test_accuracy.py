@@ -16,7 +16,7 @@ from __package__.performance.accuracy import (
     mean_by_day,
 )
 from __package__.performance.terms import Decision
-from __package__.training.evaluate import CALIBRATION_BINS
+from __package__.training.evaluate import CALIBRATION_BINS, evaluate
 
 DECISION = Decision(
     threshold=0.5,
@@ -77,23 +77,38 @@ def test_acting_pays_from_the_break_even_point_on() -> None:
 
 
 def test_the_interval_of_a_mean_takes_days_as_drawn() -> None:
-    # Two days with means 0 and 1: sums 0 and 4, counts 4, mean 0.5.
-    # Variance 2 / 1 * ((0 - 2)^2 + (4 - 2)^2) / 8^2 = 0.25, so the error is 0.5.
-    measured = mean_by_day(np.repeat([0.0, 1.0], 4), np.repeat([0, 1], 4))
-    assert measured == pytest.approx(Measured(0.5, 0.5 - 0.979982, 0.5 + 0.979982))
+    # Eight days with means 0 and 1: sums 0 and 4, counts 4, mean 0.5.
+    # Variance 8 / 7 * 8 * 2^2 / 32^2 = 1 / 28; 2.3646 is Student's quantile for 7 degrees.
+    measured = mean_by_day(np.repeat([0.0, 1.0] * 4, 4), np.repeat(np.arange(8), 4))
+    error = 2.3646 / np.sqrt(28)
+    assert measured == pytest.approx(Measured(0.5, 0.5 - error, 0.5 + error), abs=1e-3)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    random = np.random.default_rng(5)
-    days = np.repeat(np.arange(28), 50)
+@pytest.mark.parametrize("number", [ENOUGH_DAYS, 28])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(number: int) -> None:
+    random, trials = np.random.default_rng(5), 1_000
+    days = np.repeat(np.arange(number), 50)
     covered = 0
-    for _ in range(400):
-        values = np.repeat(random.normal(0, 1, 28), 50) + random.normal(0, 1, 1400)
+    for _ in range(trials):
+        values = np.repeat(random.normal(0, 1, number), 50) + random.normal(0, 1, len(days))
         _, low, high = mean_by_day(values, days)
         assert low is not None
         assert high is not None
         covered += low < 0 < high
-    assert 0.90 < covered / 400 < 0.98
+    assert 0.93 < covered / trials < 0.97
+
+
+def test_of_few_days_the_interval_of_the_ranking_is_wider_than_what_resampling_gives() -> None:
+    few, many = (made(2_000, days) for days in (ENOUGH_DAYS, 1_000))
+    for rows, days, factor in ((few, ENOUGH_DAYS, 1.348), (many, 1_000, 1.0)):
+        resampled = evaluate(*rows, seed=0).roc_auc
+        value, low, high = accuracy(*rows, DECISION)["roc_auc"]
+        assert low is not None
+        assert high is not None
+        assert len(np.unique(rows[2])) == days
+        wide = (high - value) / (resampled.high - resampled.value)
+        assert wide == pytest.approx((value - low) / (resampled.value - resampled.low))
+        assert wide == pytest.approx(factor, abs=2e-3)
 
 
 @pytest.mark.parametrize("label", [0.0, 1.0])

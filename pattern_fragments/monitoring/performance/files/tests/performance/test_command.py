@@ -95,3 +95,12 @@ def test_outcomes_that_are_wrong_leave_the_old_figures(
     assert main(ARGUMENTS) == 1
     assert "performance is not known: " in capsys.readouterr().err
     assert not Path(settings.performance_summary).exists()
+
+
+@pytest.mark.parametrize("name", ["PREDICTION_LOG", "OUTCOMES", "PERFORMANCE_SUMMARY"])
+def test_a_place_without_a_name_is_said_in_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(f"SERVICE_{name}", "")
+    assert main(ARGUMENTS) == 1
+    assert "must be a path on this machine or a place in an object store" in capsys.readouterr().err

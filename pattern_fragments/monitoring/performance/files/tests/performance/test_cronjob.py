@@ -1,12 +1,16 @@
 """The job that computes the figures: the command, in the image, apart from the service."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-BASE = Path(__file__).parents[2] / "deploy" / "base"
+from __package__.performance.__main__ import main
+
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / "deploy" / "base"
 
 
 @pytest.fixture
@@ -37,3 +41,18 @@ def test_it_runs_the_command_in_the_services_image_and_with_its_settings(
 def test_no_request_reaches_it(template: dict[str, Any], service: dict[str, Any]) -> None:
     wanted = service["selector"]["matchLabels"]
     assert not wanted.items() <= template["metadata"]["labels"].items()
+
+
+def test_until_its_places_are_named_it_says_that_nothing_was_predicted_and_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the image only /tmp can be written."""
+    text = (ROOT / "Dockerfile").read_text()
+    for name, value in re.findall(r"(SERVICE_[A-Z_]+)=/tmp(/\S+)", text):
+        monkeypatch.setenv(name, f"{tmp_path}{value}")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()  # in a folder that is not there any more nobody can write
+    assert main([]) == 0
+    assert "nothing was predicted in that time" in capsys.readouterr().out

@@ -49,10 +49,20 @@ def test_the_figures_of_the_recent_days_are_shown(computed: pl.DataFrame, read: 
         assert shown["performance_roc_auc"]["v1", bound] == row[bound]
     assert shown["performance_labelled_rows"] == {("v1",): 1400}
     assert shown["performance_label_coverage_ratio"] == {("v1",): 1.0}
+    assert shown["performance_due_rows"] == {("v1",): 1400}
     assert shown["performance_label_delay_seconds"] == {("v1",): 7200}
     assert shown["performance_window_end_timestamp_seconds"] == {(): UNTIL.timestamp()}
     assert shown["performance_computed_timestamp_seconds"] == {(): (UNTIL + DAY).timestamp()}
     assert all(values for values in shown.values())
+
+
+@pytest.mark.parametrize("name", ["outcomes", "performance_summary"])
+def test_a_place_without_a_name_ends_the_start(
+    name: str, settings: Settings, model_folder: ModelFolder
+) -> None:
+    nowhere: Settings = settings.model_copy(update={name: ""})
+    with pytest.raises(ValueError, match=f"SERVICE_{name.upper()} must be a path"):
+        performance_gauges(nowhere, model_folder)
 
 
 @pytest.mark.usefixtures("computed")

@@ -66,12 +66,24 @@ def test_without_a_file_there_is_none(tmp_path: Path) -> None:
         (CSV.format("a,2,2013-07-01T12:00:00Z"), "the label of a is 2, not 0 or 1"),
         (CSV.format("a,late,2013-07-01T12:00:00Z"), "cannot be read"),
         (CSV.format("a,1,yesterday"), "cannot be read"),
+        ("", "cannot be read: empty CSV"),
+        (CSV.format("a,1"), "a has a label and no labelled_at. Is the file still being written"),
     ],
 )
-def test_what_is_no_outcome_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_what_is_no_outcome_is_refused_and_its_file_named(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    parquet(tmp_path / "good.parquet", ("b", 1.0, AT))
     (tmp_path / "a.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        scan(str(tmp_path)).collect()
+    with pytest.raises(ValueError, match=message) as refused:
+        scan(str(tmp_path))
+    assert str(tmp_path / "a.csv") in str(refused.value)
+
+
+def test_a_line_that_is_half_written_is_refused_and_its_file_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prediction_id": "a", "label": 1, "labelled_at": "2013-0')
+    with pytest.raises(ValueError, match=r"a\.jsonl cannot be read"):
+        scan(str(tmp_path))
 
 
 @pytest.mark.parametrize("moment", ["2013-07-01T12:00:00", "2013-07-01 12:00:00.5", "2013-07-01"])

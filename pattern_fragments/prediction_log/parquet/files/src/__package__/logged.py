@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
-from .object_store import ERRORS, is_url, options
+from .object_store import ERRORS, is_url, options, place
 
 COLUMNS = ("prediction_id", "time", "model_version", "prediction", "inputs", "features")
 
@@ -23,8 +23,9 @@ def scan(where: str, since: datetime, until: datetime) -> pl.LazyFrame:
     Raises FileNotFoundError when no file is there of these days, ValueError when the log cannot be
     read.
     """
+    where = place(where, "the prediction log")
     try:
-        files = _files(where.rstrip("/"), since.astimezone(UTC), until.astimezone(UTC))
+        files = _files(where, since.astimezone(UTC), until.astimezone(UTC))
         if not files:
             raise FileNotFoundError(
                 f"{where} holds no predictions from {since:%Y-%m-%d %H:%M} to"

@@ -20,6 +20,26 @@ ERRORS = (OSError, pl.exceptions.PolarsError)
 """What polars raises when a file or a store cannot be read or written."""
 
 
+STORES = ("s3", "gs", "az", "abfss")
+"""What an URL of an object store begins with."""
+
+
+def place(where: str, setting: str) -> str:
+    """The folder, file or URL that a setting names, without a slash at its end.
+
+    Raises ValueError when it names nothing, or a store of another kind.
+    """
+    scheme, colon, rest = where.partition(":")
+    is_store = scheme in STORES and rest.startswith("//") and rest.strip("/")
+    if not where.strip() or (colon and "/" not in scheme and not is_store):
+        raise ValueError(
+            f"{setting} must be a path on this machine or a place in an object store"
+            f" ({', '.join(f'{store}://' for store in STORES)}), such as s3://bucket/folder; it is"
+            f" {where!r}"
+        )
+    return where.rstrip("/") or "/"
+
+
 def is_url(where: str) -> bool:
     """Whether this names an object store."""
     return "://" in where

@@ -104,6 +104,11 @@ def test_a_model_without_features_to_show_has_nulls(write: Write, tmp_path: Path
     assert read(tmp_path)["features"].to_list() == [None]
 
 
+def test_a_log_without_a_name_is_none() -> None:
+    with pytest.raises(ValueError, match="the prediction log must be a path"):
+        scan("", FIRST, FIRST + DAY)
+
+
 @pytest.mark.parametrize("where", ["", "nowhere"])
 def test_without_predictions_it_says_so(tmp_path: Path, where: str) -> None:
     with pytest.raises(FileNotFoundError, match="holds no predictions from 2013-07-01 00:00"):

@@ -93,6 +93,22 @@ def test_what_cannot_be_written_is_kept_and_written_later(
     assert figures(gauges)["prediction_log_dropped_rows_total"] == 0
 
 
+def test_what_cannot_be_tidied_up_is_told_and_nothing_is_written_twice(
+    make_log: MakeLog, tmp_path: Path, gauges: list[Gauge], caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck = tmp_path / "log" / "date=2000-01-01" / "a.parquet"
+    stuck.mkdir(parents=True)  # what no user may remove as a file
+    log = make_log(keep_days=1)
+    log.observe(batch())
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            log._flush()
+    assert "cannot be tidied up" in caplog.text
+    assert "cannot be written" not in caplog.text
+    assert figures(gauges)["prediction_log_rows_total"] == 3
+    assert figures(gauges)["prediction_log_overdue_seconds"] == 0
+
+
 def test_after_a_failure_it_is_not_tried_at_once(
     make_log: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,8 @@ STRANGER = "is not an input of this model"
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What is wrong with one value; `row` is None when a whole column is."""
+    """What is wrong with one value; `row` is None when a whole column is, `field` empty when a row
+    is."""
 
     row: int | None
     field: str
@@ -49,7 +50,8 @@ class InvalidInput(ValueError):  # noqa: N818 - the word of the field
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems[:MAX_PROBLEMS])
         first = self.problems[0]
-        place = first.field if first.row is None else f"row {first.row}, {first.field}"
+        row = "" if first.row is None else f"row {first.row}"
+        place = ", ".join(part for part in (row, first.field) if part)
         super().__init__(f"{place}: {first.reason}")
 
 

@@ -22,11 +22,17 @@ class Period:
 
 
 def given_day(text: str) -> date:
-    """The day that an argument of a command names; argparse shows the error."""
+    """The day that an argument of a command names; argparse shows the error.
+
+    The ends of the calendar are none: no window fits between them and such a day.
+    """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no day, such as 2013-07-01") from None
+        day = date.min
+    if not 1900 <= day.year < 2200:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day of our time, such as 2013-07-01")
+    return day
 
 
 def start_of_day(text: str) -> datetime:

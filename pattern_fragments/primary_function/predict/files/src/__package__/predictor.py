@@ -38,14 +38,17 @@ class OnnxPredictor:
 
     @classmethod
     def load(cls, folder: ModelFolder, threads: int) -> "OnnxPredictor":
-        """Load the folder's model; raises ValueError when it does not fit its signature."""
+        """The folder's model; raises ValueError when it is broken or does not fit its signature."""
         signature = folder.read_signature()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            folder.model, options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            session = onnxruntime.InferenceSession(
+                folder.model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # what it raises has no base of its own
+            raise ValueError(f"{folder.model} cannot be loaded: {error}") from error
         width = session.get_inputs()[0].shape[-1]
         if width != len(signature.features):
             raise ValueError(

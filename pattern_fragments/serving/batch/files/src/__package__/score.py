@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except _Told as told:
-        sys.stderr.write(f"ended by {told}; what is done stays, and the next run goes on there\n")
+        sys.stderr.write(
+            f"ended by {told}; what is done stays, and the next run without --again goes on there\n"
+        )
         return told.code
 
 
@@ -74,6 +76,7 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
     # polars takes as many threads as there are cores unless it is told when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.workers or cores()))
     from .batch.figures import Figures
+    from .batch.manifest import NoManifest
     from .batch.run import run_day, try_day
     from .batch.share import TooManyBadRows
 
@@ -87,7 +90,11 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
         code = 0
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{day} was not published: {error}\n")
-        code = TOO_MANY_BAD_ROWS if isinstance(error, TooManyBadRows) else FAILED
+        codes: dict[type[Exception], int] = {TooManyBadRows: TOO_MANY_BAD_ROWS, NoManifest: WRONG}
+        code = codes.get(type(error), FAILED)
+    except Exception:
+        # Whatever it is, it keeps no other day from being scored.
+        logger.exception("%s was not published", day)
     except _Told:
         # A node that is drained is no failure: the next attempt goes on, and reports.
         reports = False
@@ -104,21 +111,28 @@ def _roll_back(settings: Settings, day: date) -> int:
 
     place = Day(settings.output, day)
     with place.locked():
-        version = place.roll_back()
+        try:
+            version = place.roll_back()
+        except ValueError as error:
+            sys.stderr.write(f"cannot roll back: {error}\n")
+            return WRONG
     sys.stdout.write(f"{place.link} is version {version} again\n")
     return 0
 
 
 def _days(options: argparse.Namespace, settings: Settings, scheduled: date) -> list[date]:
     first, last = options.first, options.last
+    if options.rollback:
+        others = (first, last, options.again, options.trial, options.report)
+        if options.date is None or any(others):
+            raise ValueError("--rollback goes with --date, and with nothing else")
+        return [options.date]
     if (first is None) != (last is None):
         raise ValueError("--from and --to belong together")
     if first is None or last is None:
-        if options.rollback and options.date is None:
-            raise ValueError("--rollback needs --date")
         return [options.date or scheduled]
-    if options.date is not None or options.rollback:
-        raise ValueError("--from and --to go with neither --date nor --rollback")
+    if options.date is not None:
+        raise ValueError("--from and --to do not go with --date")
     if last < first:
         raise ValueError(f"--from {first} is after --to {last}")
     if DATE not in settings.input:
@@ -139,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--again",
         action="store_true",
-        help="score even what is published and has not changed, or was rolled back",
+        help="score anew, from the beginning, even what has not changed or was rolled back",
     )
     parser.add_argument(
         "--trial", action="store_true", help="score a part of it, and publish nothing"

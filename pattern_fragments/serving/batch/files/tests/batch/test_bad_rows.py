@@ -1,5 +1,6 @@
 """Rows that cannot be scored: where they go, and when they stop the run."""
 
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from __package__.batch.figures import Figures
 from __package__.batch.run import try_day
 from __package__.batch.share import TooManyBadRows, allowed
+from __package__.domain import sample
 from __package__.settings import Settings
 from __package__.signature import Signature
 
@@ -65,6 +67,20 @@ def test_every_row_is_either_published_or_quarantined(
     scored = read(settings.output)
     assert scored["key"].to_list() == [key for row, key in enumerate(rows["key"]) if row not in BAD]
     assert scored["source_row"].to_list() == [row + 1 for row in range(len(rows)) if row not in BAD]
+
+
+def test_a_row_of_another_day_is_quarantined_and_a_file_of_one_stops_the_run(
+    run: Run, settings: Settings, day_input: Path, rows: pl.DataFrame
+) -> None:
+    next_day = datetime.combine(DAY, time(), UTC) + timedelta(days=1)
+    others = sample.rows(next_day, next_day + timedelta(days=1))
+    pl.concat([others[:1], rows]).write_parquet(day_input)
+    manifest = run()
+    assert manifest.reasons == {f"is of another day than {DAY}": 1}
+    assert read(settings.output)["key"].to_list() == rows["key"].to_list()
+    others.write_parquet(day_input)
+    with pytest.raises(TooManyBadRows, match=f"is of another day than {DAY}"):
+        run()
 
 
 @pytest.mark.usefixtures("bad_input")

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +17,9 @@ from __package__.domain import sample
 from __package__.sample_input import main as write_sample_input
 from __package__.score import main
 from __package__.settings import Settings
+from __package__.wiring import prepare_features
 
-from .conftest import COMMAND, DAY, Run, command, environment, published, read
+from .conftest import COMMAND, DAY, Run, environment, published, read
 
 NEXT = DAY + timedelta(days=1)
 
@@ -30,8 +31,12 @@ pytestmark = pytest.mark.usefixtures("root_logger", "signals")
     [
         (["--from", "2013-07-01"], "--from and --to belong together"),
         (["--from", "2013-07-02", "--to", "2013-07-01"], "--from 2013-07-02 is after --to"),
-        (["--from", "2013-07-01", "--to", "2013-07-01", "--rollback"], "--from and --to go with"),
-        (["--rollback"], "--rollback needs --date"),
+        (["--from", "2013-07-01", "--to", "2013-07-01", "--date", "2013-07-01"], "--from and --to"),
+        (["--rollback"], "--rollback goes with --date"),
+        (["--date", "2013-07-01", "--rollback", "--trial"], "--rollback goes with --date"),
+        (["--date", "2013-07-01", "--rollback", "--again"], "--rollback goes with --date"),
+        (["--date", "2013-07-01", "--rollback", "--report"], "--rollback goes with --date"),
+        (["--from", "2013-07-01", "--to", "2013-07-01", "--rollback"], "--rollback goes with"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_sentence(
@@ -39,6 +44,16 @@ def test_wrong_arguments_are_refused_in_one_sentence(
 ) -> None:
     assert main(arguments) == score.WRONG
     assert capsys.readouterr().err.startswith(f"cannot score: {message}")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "yesterday"])
+def test_a_day_that_cannot_be_meant_is_refused(
+    day: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--date", day])
+    assert ended.value.code == score.WRONG
+    assert f"{day!r} is no day" in capsys.readouterr().err
 
 
 def test_a_backfill_needs_a_place_for_the_day(
@@ -49,31 +64,40 @@ def test_a_backfill_needs_a_place_for_the_day(
     assert "SERVICE_INPUT=in/rows.csv is the same for every day" in capsys.readouterr().err
 
 
-def test_a_backfill_scores_the_days_and_later_only_what_changed(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def daily(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of this process: each day's input is a folder of its own."""
     daily = settings.model_copy(update={"input": str(tmp_path / "in" / "date={date}")})
-    monkeypatch.setenv("SERVICE_INPUT", daily.input)
+    given(daily, monkeypatch)
+    return daily
+
+
+def given(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command find these settings in this process."""
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_backfill_scores_the_days_and_later_only_what_changed(
+    daily: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert write_sample_input() == 0
-    ended = command(daily, "--from", str(DAY), "--to", str(max(sample.DAYS)))
-    assert ended.returncode == 0, ended.stderr
+    assert main(["--from", str(DAY), "--to", str(max(sample.DAYS))]) == 0
     assert read(daily.output)["model_version"].n_unique() == 1
     manifests = sorted(daily.output.glob("date=*/manifest.json"))
     assert [path.parent.name for path in manifests] == [f"date={day}" for day in sample.DAYS]
     inodes = [path.stat().st_ino for path in manifests]
     shutil.rmtree(tmp_path / "in" / f"date={NEXT}")
-    ended = command(daily, "--from", str(DAY), "--to", str(NEXT))
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"{NEXT} was not published: ")
+    capsys.readouterr()
+    assert main(["--from", str(DAY), "--to", str(NEXT)]) == score.FAILED
+    assert capsys.readouterr().err.startswith(f"{NEXT} was not published: ")
     assert [path.stat().st_ino for path in manifests] == inodes
 
 
+@pytest.mark.usefixtures("daily")
 def test_days_are_tried_again_while_one_of_them_may_be_mended_by_it(
-    settings: Settings, tmp_path: Path, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, rows: pl.DataFrame
 ) -> None:
-    daily = settings.model_copy(update={"input": str(tmp_path / "in" / "date={date}")})
-    for name, value in environment(daily).items():
-        monkeypatch.setenv(name, value)
     (tmp_path / "in" / f"date={DAY}").mkdir(parents=True)
     bad = rows.with_columns(origin=pl.lit("ZZZ"))
     bad.write_parquet(tmp_path / "in" / f"date={DAY}" / "rows.parquet")
@@ -82,18 +106,67 @@ def test_days_are_tried_again_while_one_of_them_may_be_mended_by_it(
 
 
 @pytest.mark.usefixtures("day_input")
-def test_a_trial_scores_a_part_and_leaves_nothing(settings: Settings) -> None:
-    ended = command(settings, "--date", str(DAY), "--trial")
-    assert ended.returncode == 0, ended.stderr
-    assert f'"scored":{settings.rows_per_part},' in ended.stdout
+def test_a_trial_scores_a_part_and_leaves_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given(settings, monkeypatch)
+    assert main(["--date", str(DAY), "--trial"]) == 0
+    assert f'"scored":{settings.rows_per_part},' in capsys.readouterr().out
     assert list(settings.output.iterdir()) == []
 
 
 @pytest.mark.usefixtures("day_input")
-def test_a_trial_fails_where_the_run_would(settings: Settings, day_input: Path) -> None:
-    pl.read_parquet(day_input).with_columns(origin=pl.lit("ZZZ")).write_parquet(day_input)
-    ended = command(settings, "--date", str(DAY), "--trial")
-    assert ended.returncode == score.TOO_MANY_BAD_ROWS
+def test_a_rollback_to_nothing_is_not_worth_another_try(
+    run: Run,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given(settings, monkeypatch)
+    assert main(["--date", str(DAY), "--rollback"]) == score.WRONG
+    assert capsys.readouterr().err.endswith("is not published\n")
+    run()
+    assert main(["--date", str(DAY), "--rollback"]) == score.WRONG
+    assert capsys.readouterr().err.startswith("cannot roll back: no version of ")
+
+
+@pytest.mark.usefixtures("day_input")
+def test_a_manifest_that_is_broken_is_mended_by_again_alone(
+    run: Run,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given(settings, monkeypatch)
+    run()
+    (published(settings.output) / "manifest.json").write_text("{")
+    assert main(["--date", str(DAY)]) == score.WRONG
+    assert capsys.readouterr().err.endswith(": score the day with --again\n")
+    assert run(again=True).scored
+
+
+def test_a_defect_keeps_no_other_day_from_being_scored(
+    daily: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert write_sample_input() == 0
+
+    def defective(settings: Settings, folder: Path, moment: datetime) -> Settings:
+        if moment.date() == DAY:
+            raise OverflowError("a defect")
+        return prepare_features(settings, folder, moment)
+
+    module = "__package__.batch.run"
+    monkeypatch.setattr(f"{module}.prepare_features", defective)
+    assert main(["--from", str(DAY), "--to", str(NEXT)]) == score.FAILED
+    assert [path.name for path in daily.output.glob("date=*")] == [f"date={NEXT}"]
+
+
+def test_a_trial_fails_where_the_run_would(
+    settings: Settings, day_input: Path, rows: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(settings, monkeypatch)
+    rows.with_columns(origin=pl.lit("ZZZ")).write_parquet(day_input)
+    assert main(["--date", str(DAY), "--trial"]) == score.TOO_MANY_BAD_ROWS
     assert list(settings.output.iterdir()) == []
 
 
@@ -124,7 +197,7 @@ def test_told_to_end_it_ends_soon_and_what_is_done_stays(settings: Settings) -> 
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=10)
     assert process.returncode == 128 + signal.SIGTERM
-    assert said == "ended by SIGTERM; what is done stays, and the next run goes on there\n"
+    assert said.startswith("ended by SIGTERM; what is done stays, and the next run without --again")
     assert list(records.glob("*.partial/.records/*.json"))
     assert not published(small.output).exists()
 

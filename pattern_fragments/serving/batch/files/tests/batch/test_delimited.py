@@ -65,6 +65,22 @@ def test_parts_do_not_depend_on_how_much_is_read_at_once(
     assert sum(part.rows for part in whole) == 100
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("last", ["7,8", '"7","8"'])
+def test_empty_lines_are_no_rows_wherever_they_stand(
+    last: str, place: int, rows: int, end: str, tmp_path: Path
+) -> None:
+    lines = ["1,2", "3,4", "5,6", last]
+    table = [*lines[:place], "", "", *lines[place:]]
+    path = tmp_path / "table.csv"
+    path.write_bytes("".join(line + end for line in ["a,b", *table]).encode())
+    found, wrong = parts(path, rows)
+    assert [row["a"] for row in found] == ["1", "3", "5", "7"]
+    assert wrong == []
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

@@ -18,7 +18,7 @@ from __package__.score import main
 from __package__.service import Service
 from __package__.settings import Settings
 
-from .conftest import DAY, environment
+from .conftest import DAY, contents, environment
 
 NEXT = DAY + timedelta(days=1)
 START = datetime.combine(DAY, time(), UTC).timestamp()
@@ -103,14 +103,28 @@ def test_a_run_without_input_reports_its_failure_and_no_newer_day(
     assert report["batch_published_day_timestamp_seconds"] == START
 
 
-def test_a_run_that_scores_nothing_tells_the_day_s_rows_and_no_age_of_features(
-    reported: Reported, rows: pl.DataFrame
+def test_a_run_that_scores_nothing_tells_of_what_is_published(
+    reported: Reported, daily: Settings, rows: pl.DataFrame
 ) -> None:
     assert main([]) == main([]) == 0
     first, second = reported
-    assert second.keys() >= OWN
-    assert "feature_age_seconds" not in second
+    published = daily.output / f"date={DAY}"
+    before = contents(published)
+    assert second.keys() == first.keys()
     assert second["batch_rows"] == first["batch_rows"] == len(rows)
+    # The age of the features that were used, where there are any.
+    assert second.get("feature_age_seconds") == first.get("feature_age_seconds")
+    assert contents(published) == before
+
+
+def test_features_that_cannot_be_read_any_more_fail_no_run_that_scores_nothing(
+    reported: Reported, daily: Settings
+) -> None:
+    assert main([]) == 0
+    for path in (daily.output / f"date={DAY}" / "features").glob("*"):
+        path.write_text("{")
+    assert main([]) == 0
+    assert reported[-1].keys() >= OWN
 
 
 def test_no_day_is_published_yet(reported: Reported, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_csv_and_parquet_give_the_same_predictions(
     assert read(settings.output).select(columns).equals(from_parquet.select(columns))
 
 
-@pytest.mark.parametrize("given", ["in", "in/*.parquet", "in/b.parquet", "in/**/*.parquet"])
+@pytest.mark.parametrize("given", ["in", "in/*", "in/*.parquet", "in/b.parquet", "in/**/*.parquet"])
 def test_a_file_a_folder_and_a_pattern_name_the_input(
     given: str, run: Run, settings: Settings, tmp_path: Path, rows: pl.DataFrame
 ) -> None:

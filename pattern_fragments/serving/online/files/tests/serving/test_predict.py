@@ -92,6 +92,16 @@ def test_a_wrong_type_is_named(client: httpx.Client, row: Row, value: object) ->
         assert_refused(client.post("/predict", json=row | {field: value}), field, "")
 
 
+def test_a_row_that_is_no_object_is_named(client: httpx.Client, row: Row) -> None:
+    answer = client.post("/predict", json=[row, 1])
+    assert answer.status_code == 422
+    reason = "must be an object with named fields"
+    assert answer.json()["error"] == {
+        "message": f"row 1: {reason}.",
+        "problems": [{"row": 1, "field": None, "reason": reason}],
+    }
+
+
 def test_every_wrong_field_is_named_at_once(client: httpx.Client, row: Row) -> None:
     answer = client.post("/predict", json=dict.fromkeys(row))
     assert {problem["field"] for problem in answer.json()["error"]["problems"]} == set(row)

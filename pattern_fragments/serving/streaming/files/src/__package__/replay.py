@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="list them, and change nothing")
     parser.add_argument("--reason", choices=REASONS, help="only those with this reason")
-    parser.add_argument("--limit", type=int, default=1000, help="at most so many; 1000 by default")
+    parser.add_argument("--limit", type=int, default=sys.maxsize, help="at most so many")
     parser.add_argument(
         "--remove-cut",
         action="store_true",

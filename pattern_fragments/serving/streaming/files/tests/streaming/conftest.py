@@ -16,6 +16,7 @@ import pytest
 from __package__.service import Service
 from __package__.settings import Settings
 from __package__.signature import Signature
+from __package__.streaming import consumer
 from __package__.streaming.broker import (
     Broker,
     Message,
@@ -32,6 +33,13 @@ Row = dict[str, Any]
 PATIENCE_S = 20.0
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers of this process look around more often than in production."""
+    monkeypatch.setattr(consumer, "WATCH_S", 0.1)
+    monkeypatch.setattr(consumer, "FETCH_WAIT_S", 0.1)
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,19 @@ KAFKA = "KAFKA_BOOTSTRAP_SERVERS"
 # The client library of Kafka holds a small cluster for tests. It speaks the real protocol over TCP
 # (groups, offsets, several partitions), but it is no Kafka: memory only, one process, no replicas.
 _TEST_CLUSTER = """
-from confluent_kafka import Producer
-producer = Producer({"bootstrap.servers": "none:1", "test.mock.num.brokers": 1})
-[broker] = producer.list_topics(timeout=10).brokers.values()
-print(f"{broker.host}:{broker.port}", flush=True)
-while True:
-    producer.poll(60)
+import ctypes, signal
+from confluent_kafka import cimpl
+
+# What the library offers in C only: how long a new group waits for further members, 3 s by default.
+library = ctypes.CDLL(cimpl.__file__)
+for name in ("rd_kafka_new", "rd_kafka_mock_cluster_new"):
+    getattr(library, name).restype = ctypes.c_void_p
+library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+client = ctypes.c_void_p(library.rd_kafka_new(0, None, None, ctypes.c_size_t(0)))
+cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(client, 1))
+library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 100)
+print(library.rd_kafka_mock_cluster_bootstraps(cluster).decode(), flush=True)
+signal.pause()
 """
 
 

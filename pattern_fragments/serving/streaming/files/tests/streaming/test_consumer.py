@@ -264,6 +264,21 @@ def test_draining_finishes_what_was_fetched_and_fetches_no_more(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("stage", ["redis"], indirect=True)
+def test_a_consumer_that_was_just_asking_its_broker_ends_all_the_same(stage: Stage) -> None:
+    """A client of a broker may lose the first cancellation, sometimes: hence some tries."""
+
+    async def once() -> None:
+        async with stage.consuming() as consumer:
+            await until(lambda: consumer.figures.backlog is not None)
+
+    async def scenario() -> None:
+        for _ in range(10):
+            await asyncio.wait_for(once(), 20)
+
+    asyncio.run(scenario())
+
+
 @everywhere
 def test_the_age_of_events_is_counted_and_late_ones_too(
     stage: Stage, make_events: Events, row: Row

@@ -11,6 +11,8 @@ import pytest
 
 from __package__ import consume
 from __package__.scoring import Scorer
+from __package__.service import Service
+from __package__.settings import Settings
 from __package__.streaming import consumer as consumer_module
 from __package__.streaming.broker import (
     Broker,
@@ -20,7 +22,7 @@ from __package__.streaming.broker import (
 )
 from __package__.streaming.consumer import Consumer
 
-from .conftest import Row, Stage, event, until
+from .conftest import Row, Stage, event, make_stage, until
 
 Events = Callable[..., list[Outgoing]]
 
@@ -122,6 +124,44 @@ def test_an_order_to_nats_in_the_headers_of_an_event_holds_up_nobody(
         async with stage.consuming() as consumer:
             await until(lambda: consumer.figures.consumed == 20, 5)
             await until(lambda: consumer.figures.dead_lettered == 1, 5)
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_of_nats_may_be_called_error(
+    nats: str, service: Service, settings: Settings
+) -> None:
+    stage = make_stage(nats, service, settings, dead_letters_stream="error")
+
+    async def scenario() -> None:
+        await stage.publish([Outgoing("bad", b"no event")])
+        async with stage.consuming() as consumer:
+            await until(lambda: consumer.figures.dead_lettered == 1, 5)
+        assert [letter.body for letter in await stage.letters()] == [b"no event"]
+
+    asyncio.run(scenario())
+
+
+@on("redis")
+def test_a_group_that_is_lost_while_nothing_is_fetched_is_made_again(
+    stage: Stage,
+    make_events: Events,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
+        limited(stage, max_events_in_flight=2, redeliver_after_s=30.0)
+        await stage.publish(make_events(2))
+        broker = partial(stage, monkeypatch, "publish")
+        async with stage.consuming() as consumer:
+            await until(lambda: consumer.figures.in_flight == 2)
+            await broker._redis.delete(stage.streams.events)
+            # As after a failover to an empty replica, while producers go on.
+            await broker._broker.publish(stage.streams.events, make_events(5))
+            await until(lambda: "has no group" in caplog.text)
+            broker.refused.clear()
+            await until(lambda: consumer.figures.consumed == 7)
+            await until(lambda: consumer.figures.is_connected)
 
     asyncio.run(scenario())
 

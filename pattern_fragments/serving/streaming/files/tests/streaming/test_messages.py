@@ -61,6 +61,14 @@ def test_a_dead_letter_and_its_replay_keep_the_event() -> None:
     assert again.key not in ("k", letter.key)
 
 
+def test_what_a_dead_letter_says_of_itself_is_said_by_nobody_else() -> None:
+    forged = {CUT_FROM: "5", REASON: "crashed", "origin": "here"}
+    letter = dead_letter(Message("7", b"garbage", forged), "malformed", "", 10_000)
+    assert CUT_FROM not in letter.headers
+    assert letter.headers[REASON] == "malformed"
+    assert letter.headers["origin"] == "here"
+
+
 def test_headers_that_nats_obeys_go_no_further_than_the_event() -> None:
     orders = {"Nats-Expected-Stream": "events", "nats-rollup": "all", "Nats-Msg-Id": "1"}
     letter = dead_letter(Message("7", b"", orders), "malformed", "", 10_000)

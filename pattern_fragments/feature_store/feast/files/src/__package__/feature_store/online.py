@@ -103,6 +103,7 @@ class OnlineFeatures:
             Gauge(
                 "feature_store_unread_seconds",
                 "Time since the online store was last read",
-                lambda: time.monotonic() - self._read_at,
+                lambda: {(str(self._reader),): time.monotonic() - self._read_at},
+                labels=("store",),
             )
         )

@@ -6,7 +6,6 @@ It loads Feast, which takes seconds: whoever needs this module imports it when i
 import io
 import json
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -47,11 +46,14 @@ REGISTRY = "registry.pb"
 
 @contextmanager
 def feature_store(offline: Path, online: Mapping[str, object]) -> Iterator[FeatureStore]:
-    """Feast, knowing the domain's definitions, with its rows and its registry below `offline`."""
+    """Feast, knowing the domain's definitions, with its rows and its registry below `offline`.
+
+    One process at a time: whoever shares the folder holds its lock.
+    """
     registry = offline / REGISTRY
-    with tempfile.TemporaryDirectory(prefix=".registry-", dir=offline) as scratch, quiet():
+    with _scratch(offline / ".registry") as scratch, quiet():
         # Feast overwrites its registry in place: a crash would leave a part of it.
-        copy = Path(scratch) / REGISTRY
+        copy = scratch / REGISTRY
         if registry.exists():
             shutil.copyfile(registry, copy)
         config = RepoConfig(
@@ -69,6 +71,17 @@ def feature_store(offline: Path, online: Mapping[str, object]) -> Iterator[Featu
             copy.replace(registry)
         finally:
             _close(store)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """An empty folder; one of a process that was killed is taken over."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

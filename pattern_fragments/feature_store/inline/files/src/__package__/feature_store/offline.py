@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..columns import UNKNOWN, Columns
 from ..feature_definition import EntityFeature
-from ..feature_matrix import ENTITIES
+from ..feature_matrix import ENTITIES, LONGEST_WINDOW
 from ..signature import Input
 from .snapshot import FILE_NAME, EntityRows, Snapshot
 
@@ -53,12 +53,12 @@ def publish(
 
 
 def snapshot_of(events: Events, inputs: Sequence[Input], as_of: datetime | None = None) -> Snapshot:
-    """The features of every known entity at `as_of`, or when the newest event became available.
+    """The features of every known entity at `as_of`, or at the end of the events.
 
     Raises ValueError when a table that the features need holds no event until then.
     """
-    newest = _newest(events, as_of)
-    moment = max(newest.values()) if as_of is None else as_of.timestamp()
+    as_of = as_of or _end(events)
+    newest, moment = _newest(events, as_of), as_of.timestamp()
     entities = {}
     for column in inputs:
         if column.name not in ENTITIES:
@@ -140,6 +140,16 @@ class _History:
             total = self._sums[newest] - self._sums[first] + self._values[first]
             values[some] = total / count[some]
         return values
+
+
+def _end(events: Events) -> datetime:
+    """When the newest event became available.
+
+    Where even that is older than the longest window, the events are a record of the past, and it is
+    when the first of the tables ends: later, its windows could be empty.
+    """
+    ends = [datetime.fromtimestamp(end, UTC) for end in _newest(events, None).values()]
+    return min(ends) if max(ends) < datetime.now(UTC) - LONGEST_WINDOW else max(ends)
 
 
 def _newest(events: Events, as_of: datetime | None) -> dict[str, float]:

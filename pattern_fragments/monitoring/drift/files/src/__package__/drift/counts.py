@@ -71,9 +71,13 @@ def _limits(limits: DriftLimits) -> Mapping[Labels, float]:
         for window, days in WINDOWS.items()
         if (limit := watched.limits(days).psi) is not None
     }
-    against_week_before: dict[Labels, float] = {
-        (name, "1d", "week_before"): watched.week_before
+    of_a_day: dict[Labels, float] = {
+        (name, "1d", against): limit
         for name, watched in limits.watched.items()
-        if watched.week_before is not None
+        for against, limit in (
+            ("week_before", watched.week_before),
+            ("history", watched.above_history),
+        )
+        if limit is not None
     }
-    return {**against_reference, **against_week_before}
+    return {**against_reference, **of_a_day}

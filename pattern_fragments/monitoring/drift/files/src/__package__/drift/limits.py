@@ -36,13 +36,15 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of an input, a feature or the predictions.
 
     `windows` has them by the days that are compared with the reference; `week_before` is the limit
-    of the PSI of a day to the same day a week before, None when training had no such days or these
-    differ as much as a value that is stuck.
+    of the PSI of a day to the same day a week before; `above_history` of how far the PSI of a day
+    to the reference lies above its mean of the two weeks before. These two are None when training
+    had no such days or they differ as much as a value that is stuck.
     Categories have no `quantiles`.
     """
 
     windows: Mapping[int, Limits]
     week_before: float | None
+    above_history: float | None
     quantiles: list[float]
     spread: float
 

@@ -79,10 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--outcomes", help="other outcomes than those of the settings")
     parser.add_argument("--window", choices=KINDS, help="what is looked at as one")
     parser.add_argument(
-        "--from", type=start_of_day, dest="first", help="the first day; 92 days back"
+        "--from",
+        type=start_of_day,
+        dest="first",
+        help="a day of the first window, which counts as a whole; 92 days back",
     )
     parser.add_argument(
-        "--to", type=start_of_day, dest="last", help="the last day, included; today"
+        "--to", type=start_of_day, dest="last", help="a day of the last window; today"
     )
     parser.add_argument("--as-of", type=start_of_day, help="with the outcomes known by then; now")
     parser.add_argument("--summary", help="where to write the figures; with --log: nowhere")

@@ -12,6 +12,7 @@ import polars as pl
 from ..domain.value import SEGMENTS
 from ..gauges import Gauge, Labels
 from ..model_folder import ModelFolder
+from ..object_store import place
 from ..settings import Settings
 from ..training.evaluate import Figure
 from . import summary
@@ -107,8 +108,12 @@ def read_test(folder: ModelFolder) -> Figure:
 
 
 def performance_gauges(settings: Settings, folder: ModelFolder) -> list[Gauge]:
-    """The gauges; they have no value as long as there is no summary."""
-    latest = Latest(settings.performance_summary)
+    """The gauges; they have no value as long as there is no summary.
+
+    Raises ValueError when the settings name places that are none.
+    """
+    place(settings.outcomes, "SERVICE_OUTCOMES")
+    latest = Latest(place(settings.performance_summary, "SERVICE_PERFORMANCE_SUMMARY"))
     test = read_test(folder)
     version = folder.read_signature().version
     of_test: dict[Labels, float] = {
@@ -175,6 +180,12 @@ def performance_gauges(settings: Settings, folder: ModelFolder) -> list[Gauge]:
             "performance_label_coverage_ratio",
             "Share of the predictions old enough for an outcome that have one",
             latest.of("label_coverage"),
+            labels=("model_version",),
+        ),
+        Gauge(
+            "performance_due_rows",
+            "Recent predictions old enough for an outcome",
+            latest.of("label_coverage, rows"),
             labels=("model_version",),
         ),
         Gauge(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ..object_store import ERRORS, is_url, options
+from ..object_store import ERRORS, is_url, options, place
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
 MOMENT = pl.Datetime("us", "UTC")
@@ -29,17 +29,10 @@ def scan(where: str) -> pl.LazyFrame:
     `where` is a file, a folder (with all below it), a pattern, or a URL of one of these. In an
     object store a folder holds parquet. Columns: those of SCHEMA; others are left alone.
 
-    Raises ValueError when a file cannot be read, or holds something else.
+    Raises ValueError, which names it, when a file cannot be read or holds something else.
     """
-    try:
-        frames = [_read(name, where) for name in _names(where)]
-        if not frames:
-            return pl.LazyFrame(schema=SCHEMA)
-        rows = pl.concat(frames).drop_nulls()
-        _check(rows, where)
-    except ERRORS as error:
-        raise ValueError(f"the outcomes in {where} cannot be read: {_first_line(error)}") from error
-    return rows.select(*SCHEMA)
+    frames = [_read(name) for name in _names(place(where, "SERVICE_OUTCOMES"))]
+    return pl.concat(frames) if frames else pl.LazyFrame(schema=SCHEMA)
 
 
 def known(outcomes: pl.LazyFrame, since: datetime, as_of: datetime) -> pl.LazyFrame:
@@ -65,15 +58,24 @@ def _names(where: str) -> Sequence[str]:
     return sorted(name for name in found if name.endswith(SUFFIXES))
 
 
-def _read(name: str, where: str) -> pl.LazyFrame:
-    settings = options(where)
+def _read(name: str) -> pl.LazyFrame:
+    try:
+        rows = _rows(name)
+        _check(rows, name)
+    except ERRORS as error:
+        raise ValueError(f"the outcomes in {name} cannot be read: {_first_line(error)}") from error
+    return rows.select(*SCHEMA).drop_nulls()
+
+
+def _rows(name: str) -> pl.LazyFrame:
+    settings = options(name)
     if name.endswith(".csv"):
         # Ids may look like numbers: everything is text first.
         rows = pl.scan_csv(name, infer_schema=False, storage_options=settings)
     elif name.endswith(".jsonl"):
         rows = pl.scan_ndjson(name, storage_options=settings)
     else:
-        rows = _parquet(name, where)
+        rows = _parquet(name)
     schema = rows.collect_schema()
     if missing := [column for column in SCHEMA if column not in schema]:
         raise ValueError(f"{name} has no column {missing[0]}")
@@ -87,15 +89,15 @@ def _read(name: str, where: str) -> pl.LazyFrame:
     )
 
 
-def _parquet(name: str, where: str) -> pl.LazyFrame:
-    if not is_url(where):
+def _parquet(name: str) -> pl.LazyFrame:
+    if not is_url(name):
         return pl.scan_parquet(name, glob=False, hive_partitioning=False)
     return pl.scan_parquet(
         name,
         schema=SCHEMA,  # a store without any outcome yet is none with a wrong one
         extra_columns="ignore",
         hive_partitioning=False,
-        storage_options=options(where),
+        storage_options=options(name),
     )
 
 
@@ -108,19 +110,24 @@ def _moment(name: str, kind: pl.DataType) -> pl.Expr:
     raise ValueError(f"{name}: labelled_at must be a time with its UTC offset, not {kind}")
 
 
-def _check(rows: pl.LazyFrame, where: str) -> None:
+def _check(rows: pl.LazyFrame, name: str) -> None:
     is_label = pl.col("label").is_in([0.0, 1.0])
-    wrong = rows.filter(~is_label | ~pl.col("has_offset")).head(1).collect()
-    if len(wrong):
-        row = wrong.row(0, named=True)
-        if not row["has_offset"]:
-            raise ValueError(
-                f"{where}: the labelled_at of {row['prediction_id']} must be a time with its UTC"
-                " offset, such as 2013-07-01T14:20:00Z"
-            )
+    has_moment = pl.col("labelled_at").is_not_null()
+    wrong = rows.filter(~is_label | ~pl.col("has_offset") | ~has_moment)
+    row = next(iter(wrong.drop_nulls("label").head(1).collect().to_dicts()), None)
+    if row is None:
+        return
+    if row["labelled_at"] is None:
         raise ValueError(
-            f"{where}: the label of {row['prediction_id']} is {row['label']:g}, not 0 or 1"
+            f"{name}: {row['prediction_id']} has a label and no labelled_at. Is the file still"
+            " being written? Move it into place when it is whole"
         )
+    if not row["has_offset"]:
+        raise ValueError(
+            f"{name}: the labelled_at of {row['prediction_id']} must be a time with its UTC"
+            " offset, such as 2013-07-01T14:20:00Z"
+        )
+    raise ValueError(f"{name}: the label of {row['prediction_id']} is {row['label']:g}, not 0 or 1")
 
 
 def _first_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .accuracy import ENOUGH_DAYS, Floats, Measured
+from .accuracy import ENOUGH_DAYS, Floats, Measured, student
 
 ENOUGH_ROWS = 100
 """A rate of fewer rows is not told: of so many, chance moves it by up to a tenth."""
@@ -103,18 +103,5 @@ def _error(one: Rate, other: Rate, z: float) -> float:
     days = len(one.by_day)
     by_day = days / (days - 1) * float(np.sum((one.by_day - other.by_day) ** 2))
     by_row = one.variance + other.variance
-    t = _student(z, min(one.days, other.days) - 1)
+    t = student(z, min(one.days, other.days) - 1)
     return float(max(t * np.sqrt(by_day), z * np.sqrt(by_row)))
-
-
-def _student(z: float, freedom: int) -> float:
-    """Student's quantile beside the normal one: days are few, and those of many pairs lie far out.
-
-    Abramowitz and Stegun (1964), Handbook of mathematical functions, 26.7.5.
-    """
-    return (
-        z
-        + (z**3 + z) / (4 * freedom)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from ..object_store import ERRORS, options, write_parquet
+from ..object_store import ERRORS, options, place, write_parquet
 
 MOMENT = pl.Datetime("us", "UTC")
 
@@ -53,8 +53,11 @@ def table(lines: Sequence[Line]) -> pl.DataFrame:
 
 
 def write(summary: pl.DataFrame, where: str) -> None:
-    """Replace the summary at a path or URL, as a whole; raises OSError or a polars error."""
-    write_parquet(summary, where)
+    """Replace the summary at a path or URL, as a whole.
+
+    Raises OSError or a polars error, or ValueError for a place that is none.
+    """
+    write_parquet(summary, place(where, "the summary"))
 
 
 def read(where: str) -> pl.DataFrame:

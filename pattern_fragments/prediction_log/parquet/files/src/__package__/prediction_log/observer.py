@@ -27,7 +27,7 @@ RETRY_S = 30.0
 """After a failure nothing is written for so long."""
 
 QUIET_S = 300.0
-"""A log that cannot be written is told of at most once in so many seconds."""
+"""A log that cannot be written, or tidied up, is told of at most once in so many seconds."""
 
 
 class PredictionLog:
@@ -52,7 +52,8 @@ class PredictionLog:
         self._held_rows = self._written = self._dropped = 0
         self._newest: dict[Labels, float] = {}
         self._held_since: float | None = None
-        self._retry_at = self._quiet_until = 0.0
+        self._retry_at = 0.0
+        self._quiet_until: dict[str, float] = {}
         self._holding = threading.Lock()
         self._writing = threading.Lock()
         self._ended = threading.Event()
@@ -158,16 +159,23 @@ class PredictionLog:
                     self._hold([*held, *self._held])
                     if not self._held_rows:
                         self._held_since = None
-                self._tell(error)
+                self._tell("written", error)
             else:
                 with self._holding:
                     self._held_since = taken_at if self._held_rows else None
                 self._written += rows
                 self._newest = {(): time.time()}
+                self._tidy()
 
-    def _tell(self, error: Exception) -> None:
+    def _tidy(self) -> None:
+        try:
+            self._store.tidy()
+        except OSError as error:
+            self._tell("tidied up", error)
+
+    def _tell(self, done: str, error: Exception) -> None:
         now = time.monotonic()
-        if now >= self._quiet_until:
-            self._quiet_until = now + QUIET_S
+        if now >= self._quiet_until.get(done, 0.0):
+            self._quiet_until[done] = now + QUIET_S
             reason = str(error).strip().splitlines()[0]
-            logger.warning("the prediction log at %s cannot be written: %s", self._where, reason)
+            logger.warning("the prediction log at %s cannot be %s: %s", self._where, done, reason)

@@ -2,18 +2,21 @@
 
 import hashlib
 import os
-import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 
 import polars as pl
 
-from ..object_store import is_url, write_parquet
+from ..object_store import is_url, place, write_parquet
 
 SCRATCH_AGE_S = 3600.0
 """What somebody else is still writing is younger than this."""
+
+DAY = f"date={'[0-9]' * 4}-[0-9][0-9]-[0-9][0-9]"
+"""The folders of days. Only files of the log are ever removed from them."""
 
 
 class Store:
@@ -24,7 +27,7 @@ class Store:
     """
 
     def __init__(self, where: str, keep_days: int, most_bytes: int) -> None:
-        self._where = where.rstrip("/")
+        self._where = place(where, "SERVICE_PREDICTION_LOG")
         self._keep = timedelta(days=keep_days)
         self._most_bytes = most_bytes
         self._tidied = ""
@@ -45,36 +48,45 @@ class Store:
             where = f"{self._where}/date={day}/{name}"
             write_parquet(some, where)
             if not is_url(where):
-                self._bytes += Path(where).stat().st_size
-        if not is_url(self._where):
-            self._tidy(now)
+                self._bytes += _size(Path(where))
 
-    def _tidy(self, now: datetime) -> None:
-        """Remove what is too old or too much: once a day, and whenever it has become too much."""
+    def tidy(self) -> None:
+        """Remove what is too old or too much: once a day, and whenever it has become too much.
+
+        Raises the first OSError when all that can be removed is.
+        """
+        now = datetime.now(UTC)
         today = f"{now:%Y-%m-%d}"
-        if today == self._tidied and self._bytes <= self._most_bytes:
+        if is_url(self._where) or (today == self._tidied and self._bytes <= self._most_bytes):
             return
         folder = Path(self._where)
         if today != self._tidied:
             self._remove_scratch(folder)
-        oldest = f"date={now - self._keep:%Y-%m-%d}"
-        for day in folder.glob("date=*"):
-            if day.name < oldest:
-                shutil.rmtree(day, ignore_errors=True)
-        # By the day of the predictions first, then by when they were written.
-        files = sorted(folder.glob("date=*/*.parquet"))
-        sizes = {path: size for path in files if (size := _size(path)) is not None}
-        self._bytes = sum(sizes.values())
-        for path, size in sizes.items():
-            if self._bytes <= self._most_bytes:
-                break
-            path.unlink(missing_ok=True)
-            self._bytes -= size
         self._tidied = today
+        # By the day of the predictions first, then by when they were written.
+        files = sorted(folder.glob(f"{DAY}/*.parquet"))
+        sizes = {path: _size(path) for path in files}
+        self._bytes = sum(sizes.values())
+        oldest = f"date={now - self._keep:%Y-%m-%d}"
+        errors = []
+        for path, size in sizes.items():
+            if path.parent.name >= oldest and self._bytes <= self._most_bytes:
+                break
+            try:
+                path.unlink(missing_ok=True)
+                self._bytes -= size
+            except OSError as error:
+                errors.append(error)
+        for day in folder.glob(DAY):
+            if day.name < oldest:
+                with suppress(OSError):  # somebody keeps something of his own there
+                    day.rmdir()
+        if errors:
+            raise errors[0]
 
     def _remove_scratch(self, folder: Path) -> None:
         """Remove what processes that were killed had begun to write."""
-        for path in folder.glob("date=*/.*.parquet-*"):
+        for path in folder.glob(f"{DAY}/.*.parquet-*"):
             try:
                 if time.time() - path.stat().st_mtime > SCRATCH_AGE_S:
                     path.unlink()
@@ -88,8 +100,8 @@ def file_name(rows: pl.DataFrame, first: str) -> str:
     return f"{first}-{shape}.parquet"
 
 
-def _size(path: Path) -> int | None:
+def _size(path: Path) -> int:
     try:
         return os.stat(path).st_size  # noqa: PTH116 - fewer objects for many files
     except OSError:
-        return None
+        return 0  # another process has removed it

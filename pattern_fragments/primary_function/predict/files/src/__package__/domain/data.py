@@ -113,8 +113,9 @@ def flights() -> pl.DataFrame:
         return pl.read_csv(archive.read("flights.csv"), null_values="NA")
 
 
+@cache
 def weather() -> pl.DataFrame:
-    """The hourly observations at the three airports as they come."""
+    """The hourly observations at the three airports as they come; read once."""
     return pl.read_csv(_folder() / "weather.csv", null_values="NA", infer_schema_length=None)
 
 

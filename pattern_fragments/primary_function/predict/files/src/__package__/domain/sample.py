@@ -7,6 +7,7 @@ It must provide
 """
 
 from datetime import date, datetime
+from functools import cache
 
 import polars as pl
 
@@ -30,9 +31,15 @@ def rows(start: datetime, end: datetime) -> pl.DataFrame:
         "flight",
     )
     return (
-        with_schedule(flights())
+        scheduled()
         .filter(departure.is_between(start, end, closed="left"))
         .sort("scheduled_departure", "carrier", "flight", "origin")
         .with_columns(pl.col("distance").cast(pl.Float64), key=key)
         .select("key", *(column.name for column in INPUTS))
     )
+
+
+@cache
+def scheduled() -> pl.DataFrame:
+    """All flights of the year with their times in UTC; read once."""
+    return with_schedule(flights())

@@ -192,7 +192,7 @@ def _parse(data: bytes, names: Sequence[str]) -> pl.DataFrame | None:
         return pl.DataFrame(schema=schema)
     try:
         frame = pl.read_csv(data, has_header=False, schema=schema)
-    except pl.exceptions.ComputeError:
+    except pl.exceptions.PolarsError:
         return None
     # A field between two quotes with nothing in it is as empty as one without.
     return frame.with_columns(pl.all().replace("", None)) if QUOTE in data else frame

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from time import monotonic
 
 from ..gauges import Gauge
@@ -9,7 +10,7 @@ from ..model_folder import ModelFolder
 from ..observer import Observers, Refused
 from ..service import Service
 from ..settings import Settings
-from ..wiring import build_observers, build_reports
+from ..wiring import build_observers, build_reports, build_service, prepare_features
 from .part import PartResult
 from .versions import newest_day
 
@@ -25,6 +26,8 @@ class Figures:
     def __init__(self, settings: Settings, day: date, is_trial: bool = False) -> None:
         self.rows = 0
         self.quarantined = 0
+        self.features: Path | None = None
+        """Where those of the version lie that readers find."""
         self._settings = settings
         self._day = day
         self._started = monotonic()
@@ -85,6 +88,15 @@ class Figures:
 
     def _idle(self) -> Observers:
         """Observers that saw nothing, for a run that found nothing to do or failed before."""
+        if self.features is not None and self.features.exists():
+            try:
+                settings = prepare_features(self._settings, self.features, midnight(self._day))
+                service = build_service(settings)
+            except (OSError, ValueError) as error:
+                logger.warning("nothing is told of the features: %s", error)
+            else:
+                self._gauges += service.gauges
+                return service.observers
         folder = ModelFolder(self._settings.model_dir)
         try:
             return build_observers(self._settings, folder.read_signature(), folder, self._gauges)
@@ -95,4 +107,9 @@ class Figures:
     def _published_day(self) -> float:
         """Read from the output, so that no run of another day can make it look fresher."""
         day = newest_day(self._settings.output, self._day)
-        return datetime.combine(day, time(), UTC).timestamp() if day else 0.0
+        return midnight(day).timestamp() if day else 0.0
+
+
+def midnight(day: date) -> datetime:
+    """The moment that the features of a day are of."""
+    return datetime.combine(day, time(), UTC)

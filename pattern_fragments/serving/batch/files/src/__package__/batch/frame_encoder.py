@@ -42,10 +42,12 @@ class FrameEncoder:
 
     def encode(self, frame: pl.DataFrame) -> tuple[Columns, Problems]:
         """The columns of n rows, and what is wrong; a row with a problem holds arbitrary codes."""
+        # One query for all columns: each of its own would cost as much as it computes.
+        sure = frame.select(reader.sure(frame[reader.name]) for reader in self._inputs)
         problems: dict[int, list[tuple[str, str]]] = {}
         columns = {}
         for reader in self._inputs:
-            columns[reader.name], reasons = reader.encode(frame[reader.name])
+            columns[reader.name], reasons = reader.complete(sure[reader.name], frame[reader.name])
             for row, reason in reasons.items():
                 problems.setdefault(row, []).append((reader.name, reason))
         return columns, problems
@@ -60,48 +62,52 @@ class _Reader:
         self._is_text = is_text
         self._one = Encoder((column,))
 
-    def encode(self, values: pl.Series) -> tuple[NDArray[Any], dict[int, str]]:
-        """The n values as an array of n, and the reasons of those that are refused, by row."""
-        encoded, accepted = self._accept(values)
-        rest = np.flatnonzero(~accepted)
-        if not len(rest):
-            return encoded, {}
+    def sure(self, values: pl.Series) -> pl.Expr:
+        """The codes of the n values, under the column's name; null where one is not clearly right.
+
+        It is for a frame that holds them.
+        """
+        raise NotImplementedError
+
+    def complete(self, sure: pl.Series, values: pl.Series) -> tuple[NDArray[Any], dict[int, str]]:
+        """The codes of all n values as an array, and the reasons of those refused, by row."""
+        if not sure.null_count():
+            return sure.to_numpy(), {}
+        encoded = sure.fill_null(0).to_numpy().copy()
+        rest = np.flatnonzero(sure.is_null())
         distinct, places = _distinct(values.gather(rest))
-        answers = [self._ask(value) for value in self._python(distinct)]
+        answers = self._ask(self._python(distinct))
         is_refused = np.array([isinstance(answer, str) for answer in answers])[places]
         codes = np.array([0 if isinstance(answer, str) else answer for answer in answers])
-        encoded = encoded.copy()
         encoded[rest[~is_refused]] = codes[places[~is_refused]]
         refused = zip(rest[is_refused].tolist(), places[is_refused], strict=True)
         return encoded, {row: str(answers[place]) for row, place in refused}
-
-    def _accept(self, values: pl.Series) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """The values as an array, and which of them are right beyond doubt."""
-        raise NotImplementedError
 
     def _python(self, values: pl.Series) -> list[Any]:
         """The values as the Encoder is to see them."""
         return values.to_list()
 
-    def _ask(self, value: Any) -> object:
-        """What the Encoder makes of a value: its code, or the reason (text) why it is refused."""
+    def _ask(self, values: list[Any]) -> list[object]:
+        """What the Encoder makes of each value: its code, or the reason (text) for refusing it."""
         try:
-            return self._one.columns({self.name: [value]})[self.name][0]
+            return list(self._one.columns({self.name: values})[self.name])
         except InvalidInput as error:
-            return error.problems[0].reason
+            if len(values) == 1:
+                return [error.problems[0].reason]
+            return [answer for value in values for answer in self._ask([value])]
 
 
 class _Numbers(_Reader):
-    def _accept(self, values: pl.Series) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def sure(self, values: pl.Series) -> pl.Expr:
         if not self._is_text and not values.dtype.is_numeric():
-            return _none(len(values), np.float64)
-        numbers = values.cast(pl.Float64, strict=False)
-        accepted = numbers.is_finite()
+            return _none(values, pl.Float64)
+        number = pl.col(self.name).cast(pl.Float64, strict=False)
+        is_right = number.is_finite()
         if self._column.minimum is not None:
-            accepted &= numbers >= self._column.minimum
+            is_right &= number >= self._column.minimum
         if self._column.maximum is not None:
-            accepted &= numbers <= self._column.maximum
-        return numbers.to_numpy(), accepted.fill_null(False).to_numpy()
+            is_right &= number <= self._column.maximum
+        return pl.when(is_right).then(number)
 
     def _python(self, values: pl.Series) -> list[Any]:
         if self._is_text:
@@ -116,12 +122,11 @@ class _Categories(_Reader):
         super().__init__(column, is_text)
         self._codes = pl.Enum(column.categories)
 
-    def _accept(self, values: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def sure(self, values: pl.Series) -> pl.Expr:
         if not isinstance(values.dtype, pl.String | pl.Categorical | pl.Enum):
-            return _none(len(values), np.int64)
-        codes = values.cast(pl.String).cast(self._codes, strict=False).to_physical()
-        codes = codes.cast(pl.Int64)
-        return codes.fill_null(0).to_numpy(), codes.is_not_null().to_numpy()
+            return _none(values, pl.Int64)
+        category = pl.col(self.name).cast(pl.String).cast(self._codes, strict=False)
+        return category.to_physical().cast(pl.Int64)
 
 
 class _Timestamps(_Reader):
@@ -130,20 +135,22 @@ class _Timestamps(_Reader):
         self._first = _seconds(column.earliest, YEAR_1)
         self._last = _seconds(column.latest, YEAR_9999)
 
-    def _accept(self, values: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def sure(self, values: pl.Series) -> pl.Expr:
         if values.dtype == pl.String:
-            moments, accepted = seconds_of(values)
-            return moments, accepted & (moments >= self._first) & (moments <= self._last)
+            moments, are_usual = seconds_of(values)
+            seconds = pl.lit(pl.Series(self.name, moments))
+            is_right = pl.lit(pl.Series(are_usual)) & seconds.is_between(self._first, self._last)
+            return pl.when(is_right).then(seconds)
         if not isinstance(values.dtype, pl.Datetime) or values.dtype.time_zone is None:
-            return _none(len(values), np.int64)
+            return _none(values, pl.Int64)
         seconds = _whole_seconds(values)
-        within = seconds.is_between(self._first, self._last).fill_null(False)
-        return seconds.fill_null(0).to_numpy(), within.to_numpy()
+        return pl.when(seconds.is_between(self._first, self._last)).then(seconds)
 
     def _python(self, values: pl.Series) -> list[Any]:
         if isinstance(values.dtype, pl.Datetime):
             # What Python has no date for is text to it, and refused as such.
-            tellable = _whole_seconds(values).is_between(YEAR_1, YEAR_9999)
+            is_tellable = _whole_seconds(values).is_between(YEAR_1, YEAR_9999)
+            tellable = values.to_frame().select(is_tellable).to_series()
             told = values.set(~tellable, None).to_list()
             beyond = (~tellable).fill_null(False).to_list()
             return ["beyond" if far else value for value, far in zip(told, beyond, strict=True)]
@@ -161,9 +168,10 @@ def _distinct(values: pl.Series) -> tuple[pl.Series, NDArray[np.integer[Any]]]:
     return distinct, values.cast(pl.Enum(distinct)).to_physical().to_numpy()
 
 
-def _whole_seconds(values: pl.Series) -> pl.Series:
+def _whole_seconds(values: pl.Series) -> pl.Expr:
     unit = values.dtype.time_unit if isinstance(values.dtype, pl.Datetime) else None
-    return values.to_physical() // {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit or "us"]
+    per_second = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit or "us"]
+    return pl.col(values.name).to_physical() // per_second
 
 
 def _seconds(text: str | None, otherwise: int) -> int:
@@ -172,8 +180,8 @@ def _seconds(text: str | None, otherwise: int) -> int:
     return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
 
 
-def _none(count: int, kind: type[np.generic]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    return np.zeros(count, kind), np.zeros(count, np.bool_)
+def _none(values: pl.Series, kind: type[pl.DataType]) -> pl.Expr:
+    return pl.repeat(None, len(values), dtype=kind).alias(values.name)
 
 
 _READERS = {"number": _Numbers, "category": _Categories, "timestamp": _Timestamps}

@@ -13,6 +13,10 @@ FORMAT = 1
 """Raised when a field of the manifest changes its meaning."""
 
 
+class NoManifest(ValueError):  # noqa: N818 - says what it is
+    """A file in the place of a manifest is none."""
+
+
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A part that is done."""
 
@@ -66,11 +70,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
-        """Read the file at `path`; raises ValueError when it is no manifest."""
+        """Read the file at `path`; raises NoManifest."""
         try:
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except msgspec.DecodeError as error:
-            raise ValueError(f"{path} is no manifest of predictions: {error}") from error
+            raise NoManifest(
+                f"{path} is no manifest of predictions ({error}): score the day with --again"
+            ) from error
 
 
 def written(content: object) -> bytes:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ..columns import Columns
+from ..domain.asking import is_of
 from ..observer import Scored
 from ..scoring import Scorer
 from ..signature import Signature
@@ -33,6 +36,7 @@ class Job(msgspec.Struct, frozen=True):
     """What all parts of a run have in common; every machine that scores sees its folder."""
 
     folder: str
+    day: date
     version: str
     files: tuple[InputFile, ...]
 
@@ -82,6 +86,7 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
     file = job.files[part.file]
     frame, places, unreadable = source.read(file, part)
     columns, problems = FrameEncoder(signature.inputs, file.kind == "csv").encode(frame)
+    problems = {**_of_another_day(signature, columns, job.day), **problems}
     good = np.ones(frame.height, np.bool_)
     good[list(problems)] = False
     quarantine = [
@@ -98,7 +103,8 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
         scored = scorer.score(columns, PredictionIds(job.version, numbers))
         predictions = np.ascontiguousarray(scored.predictions)
     identity, output, version, name, row = output_columns(signature)
-    frame = frame.select(file.kept).with_columns(
+    frame = frame.select(
+        *file.kept,
         pl.format("{}-{}", pl.lit(job.version), pl.Series(numbers)).alias(identity),
         pl.Series(output, predictions),
         pl.lit(signature.version).alias(version),
@@ -125,6 +131,19 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
         reasons=dict(sorted(reasons.items())),
     )
     return PartResult(record, scored)
+
+
+def _of_another_day(signature: Signature, columns: Columns, day: date) -> Problems:
+    """The rows that belong to another run: their features would be of the wrong moment."""
+    moments = pl.DataFrame(
+        {
+            column.name: pl.from_epoch(pl.Series(columns[column.name])).dt.replace_time_zone("UTC")
+            for column in signature.inputs
+            if column.type == "timestamp"
+        }
+    )
+    rows = moments.select((~is_of(day)).arg_true()).to_series()
+    return {row: [("", f"is of another day than {day}")] for row in rows}
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -5,7 +5,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime, time
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +17,7 @@ from ..settings import Settings
 from ..wiring import build_service, prepare_features
 from . import share, source
 from .engines import engine
-from .figures import Figures
+from .figures import Figures, midnight
 from .manifest import InputRecord, Manifest, Model, PartRecord, total, written
 from .part import QUARANTINE, Job, output_columns
 from .progress import Progress
@@ -30,6 +30,8 @@ MANIFEST = "manifest.json"
 FEATURES = "features"
 RECORDS = ".records"
 """Of finished parts, while others are not."""
+CODE = "code"
+"""Beside the records: the hash of the code that has begun."""
 
 
 def try_day(settings: Settings, day: date, figures: Figures) -> None:
@@ -61,7 +63,7 @@ def run_day(
                 "nothing published: the day was rolled back, and stays so until a run with --again",
                 extra={"date": str(day), "version": manifest.version},
             )
-            figures.rows, figures.quarantined = manifest.rows, manifest.quarantined
+            _tell(figures, manifest, place.link)
             return
         signature = ModelFolder(settings.model_dir).read_signature()
         files = source.find(
@@ -86,7 +88,13 @@ def run_day(
                     "reasons": manifest.reasons,
                 },
             )
-        figures.rows, figures.quarantined = manifest.rows, manifest.quarantined
+        _tell(figures, manifest, place.folder / version)
+
+
+def _tell(figures: Figures, manifest: Manifest, folder: Path) -> None:
+    """What readers find, whoever has made it."""
+    figures.rows, figures.quarantined = manifest.rows, manifest.quarantined
+    figures.features = folder.absolute() / FEATURES
 
 
 def _make(
@@ -101,10 +109,8 @@ def _make(
     """Write a version, or what is missing of it."""
     folder = place.partial(version)
     if not (folder / MANIFEST).exists():
-        for name in (FEATURES, QUARANTINE, RECORDS):
-            (folder / name).mkdir(exist_ok=True)
-        midnight = datetime.combine(day, time(), UTC)
-        settings = prepare_features(settings, folder.absolute() / FEATURES, midnight)
+        _begin(folder)
+        settings = prepare_features(settings, folder.absolute() / FEATURES, midnight(day))
         service = build_service(settings)
         figures.watch(service)
         parts = list(source.plan(files, settings.rows_per_part))
@@ -112,7 +118,7 @@ def _make(
             raise ValueError(f"{files[0].path} holds no rows")
         figures.rows = sum(part.rows for part in parts)
         parts = parts[:most_parts]
-        job = Job(str(folder.absolute()), version, tuple(files))
+        job = Job(str(folder.absolute()), day, version, tuple(files))
         records = _score(service, job, parts, figures, is_trial=most_parts is not None)
         source.check_unchanged(settings.input, day, files)
         manifest = _manifest(service, day, version, files, parts, records, folder)
@@ -124,6 +130,22 @@ def _make(
         if not any((folder / name).iterdir()):
             (folder / name).rmdir()
     place.finish(version)
+
+
+def _begin(folder: Path) -> None:
+    """Prepare the folder of a version, or go on with what this code has begun there."""
+    note, code = folder / RECORDS / CODE, _code()
+    if not note.exists() or note.read_bytes() != code:
+        shutil.rmtree(folder)
+    for name in (FEATURES, QUARANTINE, RECORDS):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    write(note, code)
+
+
+def _code() -> bytes:
+    """A hash of this package's source: other code may make other features of the same data."""
+    paths = sorted(Path(__file__).parents[1].rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest().encode()
 
 
 def _score(
@@ -168,12 +190,15 @@ def _keep(folder: Path, record: PartRecord) -> None:
 
 
 def _finished(folder: Path, parts: Sequence[Part]) -> Iterator[PartRecord]:
-    """The records of parts whose files are what the records say."""
+    """The records of parts whose files are what the records say; the others are scored again."""
     for part in parts:
         path = folder / RECORDS / f"{part.name}.json"
         if not path.exists():
             continue
-        record = msgspec.json.decode(path.read_bytes(), type=PartRecord)
+        try:
+            record = msgspec.json.decode(path.read_bytes(), type=PartRecord)
+        except msgspec.DecodeError:
+            continue
         if _sha256(folder / f"{part.name}.parquet") == record.sha256 and (
             _sha256(folder / QUARANTINE / f"{part.name}.jsonl") == record.quarantine_sha256
         ):

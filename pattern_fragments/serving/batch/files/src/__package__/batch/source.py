@@ -164,20 +164,17 @@ def sha256_of(path: Path) -> str:
 
 
 def _paths(where: str) -> list[Path]:
-    """What a file, a folder or a pattern names; in a folder, all that is not hidden."""
+    """What a file, a folder or a pattern names; nothing that is hidden below what is named."""
     given = Path(where)
+    named = next(path for path in (given, *given.parents) if path.exists())
     found = [given]
-    if not given.exists():
+    if named != given:
         names = glob.glob(where, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
         found = [Path(name) for name in names]
-    paths = []
+    paths: set[Path] = set()
     for path in found:
-        if not path.is_dir():
-            paths.append(path)
-            continue
-        inside = [inner for inner in path.rglob("*") if inner.is_file()]
-        paths += [inner for inner in inside if not _is_hidden(inner.relative_to(path))]
-    return sorted(set(paths))
+        paths.update(filter(Path.is_file, path.rglob("*")) if path.is_dir() else [path])
+    return sorted(path for path in paths if not _is_hidden(path.relative_to(named)))
 
 
 def _is_hidden(path: Path) -> bool:

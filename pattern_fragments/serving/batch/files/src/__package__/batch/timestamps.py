@@ -34,8 +34,8 @@ def _read(places: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool
     digits = places - ZERO  # what is no digit becomes more than 9
     has_form = np.ones(places.shape[1], np.bool_)
 
-    def number(first: int, count: int) -> NDArray[np.int64]:
-        value = np.zeros(places.shape[1], np.int64)
+    def number(first: int, count: int) -> NDArray[np.int32]:
+        value = np.zeros(places.shape[1], np.int32)  # half of int64 to go through
         for digit in digits[first : first + count]:
             np.logical_and(has_form, digit <= 9, out=has_form)
             value = value * 10 + digit
@@ -50,7 +50,8 @@ def _read(places: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool
     is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = DAYS_OF_MONTH[np.minimum(month, 12)] - ((month == 2) & ~is_leap)
     has_form &= (day <= last) & (hour <= 23) & (minute <= 59) & (second <= 59)
-    total = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
+    of_day = (hour * 60 + minute) * 60 + second
+    total = _days(year, month, day).astype(np.int64) * 86_400 + of_day
     if len(places) == LENGTHS[0]:
         has_form &= places[19] == ord("Z")
         return total, has_form
@@ -62,8 +63,8 @@ def _read(places: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool
 
 
 def _days(
-    year: NDArray[np.int64], month: NDArray[np.int64], day: NDArray[np.int64]
-) -> NDArray[np.int64]:
+    year: NDArray[np.int32], month: NDArray[np.int32], day: NDArray[np.int32]
+) -> NDArray[np.int32]:
     """Days since 1970-01-01 in the Gregorian calendar, for years from 1 on.
 
     Years begin in March here, so that the day a leap year adds is their last.

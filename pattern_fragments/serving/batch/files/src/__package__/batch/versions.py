@@ -57,15 +57,20 @@ class Day:
         return self._held.exists() and self.link.exists()
 
     def version(self, identity: str, again: bool) -> str:
-        """The version to work on: one that was begun, one that is complete, or a new one."""
+        """The version to work on: one that was begun, one that is complete, or a new one.
+
+        With `again` it is a new one, and what was begun is removed.
+        """
+        begun = list(self.folder.glob(f"{identity}*{PARTIAL}"))
+        if begun and not again:
+            return begun[0].name.removesuffix(PARTIAL)
+        for folder in begun:
+            _remove(folder)
         names = [path.name for path in self.folder.glob(f"{identity}*")]
-        begun = [name for name in names if name.endswith(PARTIAL)]
-        if begun:
-            return begun[0].removesuffix(PARTIAL)
         complete = sorted(name for name in names if not name.endswith(REMOVED))
         if complete and not again:
             return self.published if self.published in complete else complete[-1]
-        numbers = [int(name.partition(".")[2] or 1) for name in names if REMOVED not in name]
+        numbers = [int(name.partition(".")[2] or 1) for name in complete]
         return f"{identity}.{max(numbers) + 1}" if numbers else identity
 
     def complete(self, version: str) -> bool:

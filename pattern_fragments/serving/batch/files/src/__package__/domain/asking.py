@@ -1,5 +1,7 @@
 """When a prediction is asked for: its row may know anything up to then, and nothing later."""
 
+from datetime import date
+
 import polars as pl
 
 
@@ -9,3 +11,8 @@ def asked_at(departure: pl.Expr) -> pl.Expr:
     A run is for a day, and knows what was known when the day began.
     """
     return departure.dt.truncate("1d")
+
+
+def is_of(day: date) -> pl.Expr:
+    """Whether a row belongs to the run of a day; it sees the inputs that are timestamps, in UTC."""
+    return asked_at(pl.col("scheduled_departure")).dt.date() == day

@@ -126,7 +126,11 @@ def _schemas(signature: Signature) -> Json:
         "model_version": text,
         "predictions": {"type": "array", "items": _object(prediction)},
     }
-    problem = {"row": {"type": ["integer", "null"]}, "field": text, "reason": text}
+    problem = {
+        "row": {"type": ["integer", "null"]},
+        "field": {"type": ["string", "null"]},
+        "reason": text,
+    }
     error = {"message": text, "problems": {"type": "array", "items": _object(problem)}}
     return {
         "Row": _object({column.name: _input(column) for column in signature.inputs}),

@@ -46,7 +46,11 @@ def invalid(error: InvalidInput, status: int) -> Refusal:
 def as_json(refusal: Refusal) -> bytes:
     """The body of a refused request: {"error": {"message": ..., "problems": [...]}}."""
     problems = [
-        {"row": problem.row, "field": problem.field[:_LONGEST_NAME], "reason": problem.reason}
+        {
+            "row": problem.row,
+            "field": problem.field[:_LONGEST_NAME] or None,
+            "reason": problem.reason,
+        }
         for problem in refusal.problems
     ]
     return msgspec.json.encode({"error": {"message": refusal.message, "problems": problems}})

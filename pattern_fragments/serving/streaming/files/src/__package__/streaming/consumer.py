@@ -25,6 +25,7 @@ FETCH_WAIT_S = 0.5
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 """Between tries to reach a broker that is away."""
 WATCH_S = 2.0
+CANCEL_AGAIN_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +67,7 @@ class Consumer:
             for end in done:
                 end.result()
         finally:
-            tasks = (loop, watch, told, *self._deliveries)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end([loop, watch, told, *self._deliveries])
         if not done:
             await self._give_back()
         return bool(done)
@@ -255,6 +253,16 @@ class Consumer:
                 self.figures.backlog = None
                 self._health.bad("count", error)
             await asyncio.sleep(WATCH_S)
+
+
+async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    """Cancel tasks and wait for their end. Once is not enough: a broker's client may lose one."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

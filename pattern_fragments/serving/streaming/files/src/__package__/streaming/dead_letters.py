@@ -50,10 +50,7 @@ def revived(letter: Message) -> Outgoing:
 
     The key is new: a broker that removes duplicates by key would remove the event.
     """
-    headers = {
-        name: value for name, value in own_headers(letter).items() if not name.startswith(PREFIX)
-    }
-    headers[REPLAYED] = letter.headers.get(TIME, "")
+    headers = own_headers(letter) | {REPLAYED: letter.headers.get(TIME, "")}
     return Outgoing(f"replay-{letter.position}", letter.body, headers)
 
 
@@ -63,15 +60,16 @@ def moved(event: Message) -> Outgoing:
 
 
 def own_headers(message: Message) -> dict[str, str]:
-    """The headers without those that told a broker what to do with this one message.
+    """The headers without those that are about this one message only.
 
-    NATS obeys `Nats-*`, whoever wrote them: a copy of `Nats-Expected-Stream` would be refused in
-    every other stream.
+    What a dead letter says of itself is none of its event's, whoever wrote it. NATS obeys
+    `Nats-*`, whoever wrote them: a copy of `Nats-Expected-Stream` would be refused in every other
+    stream.
     """
     return {
         name: value
         for name, value in message.headers.items()
-        if name != "key" and not name.lower().startswith("nats-")
+        if name != "key" and not name.lower().startswith((PREFIX, "nats-"))
     }
 
 

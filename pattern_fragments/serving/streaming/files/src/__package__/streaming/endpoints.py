@@ -68,7 +68,7 @@ def _probes(figures: Figures, stop: asyncio.Event) -> list[Route]:
         if stop.is_set():
             return JSONResponse({"status": "draining"}, 503)
         if not figures.is_connected:
-            return JSONResponse({"status": "the broker cannot be reached"}, 503)
+            return JSONResponse({"status": "the broker does not do all that it is asked"}, 503)
         return JSONResponse({"status": "ready"})
 
     return [Route("/livez", livez), Route("/readyz", readyz)]

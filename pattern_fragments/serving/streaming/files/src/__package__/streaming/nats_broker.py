@@ -193,9 +193,8 @@ class NatsBroker:
         future = self._unacknowledged.get(int(answer.subject.rpartition(".")[2]))
         if future is None or future.done():
             return
-        if b'"error"' in answer.data or not answer.data:
-            reason = answer.data.decode(errors="replace") or "no stream takes the message"
-            future.set_exception(BrokerError(f"NATS: {reason}"))
+        if error := _refusal(answer.data):
+            future.set_exception(BrokerError(f"NATS: {error}"))
         else:
             future.set_result(None)
 
@@ -272,6 +271,11 @@ def _event(message: Msg) -> Message:
 def _handle(event: Message) -> Msg:
     assert isinstance(event.handle, Msg)  # noqa: S101 - made by _event
     return event.handle
+
+
+def _refusal(answer: bytes) -> object:
+    """Why a stream did not take a message, or None."""
+    return json.loads(answer).get("error") if answer else "no stream takes the message"
 
 
 async def _unheard(_: Exception) -> None:

@@ -188,7 +188,10 @@ class RedisBroker:
             groups = await self._redis.xinfo_groups(self._streams.events)
             stream = await self._redis.xinfo_stream(self._streams.events)
             dead_letters = await self._redis.xlen(self._streams.dead_letters)
-        [group] = [row for row in groups if row["name"] == self._streams.group.encode()]
+        name = self._streams.group
+        group = next((row for row in groups if row["name"] == name.encode()), None)
+        if group is None:
+            raise BrokerError(f"Redis: {self._streams.events!r} has no group {name!r} any more")
         # Once entries were deleted Redis may not know it, and after a restart it may count wrongly.
         lag = nan if group["lag"] is None else group["lag"]
         if group["last-delivered-id"] == stream["last-generated-id"]:
@@ -197,10 +200,12 @@ class RedisBroker:
 
     async def dead_letters(self) -> AsyncIterator[Message]:
         """The dead letters that are there now, page by page."""
-        start = "-"
-        while True:
+        name, start = self._streams.dead_letters, "-"
+        with _reported():
+            newest = await self._redis.xrevrange(name, count=1)
+        while newest:
             with _reported():
-                page = await self._redis.xrange(self._streams.dead_letters, min=start, count=PAGE)
+                page = await self._redis.xrange(name, min=start, max=newest[0][0], count=PAGE)
             for entry in page:
                 yield _message(*entry)
             if len(page) < PAGE:
