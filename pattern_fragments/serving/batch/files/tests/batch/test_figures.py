@@ -110,7 +110,8 @@ def test_a_run_that_scores_nothing_tells_of_what_is_published(
     first, second = reported
     published = daily.output / f"date={DAY}"
     before = contents(published)
-    assert second.keys() == first.keys()
+    # Other parts may have nothing to tell where nothing was scored.
+    assert second.keys() >= {name for name in first if name.startswith(("batch_", "feature_"))}
     assert second["batch_rows"] == first["batch_rows"] == len(rows)
     # The age of the features that were used, where there are any.
     assert second.get("feature_age_seconds") == first.get("feature_age_seconds")
