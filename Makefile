@@ -80,6 +80,22 @@ months: setup ## what all kinds of monitoring say about each month of the exampl
 	$(call trained,monitoring/all,--data 'monitoring=[$(all_kinds)]')
 	build/benchmarks/monitoring/all/.venv/bin/python benchmarks/months.py build/benchmarks/monitoring/all docs
 
+# A service below build/rehearsals/, from the last commit: where, and its answers.
+define rehearsed
+test -d build/rehearsals/$(1) || $(BIN)/copier copy --quiet --defaults --vcs-ref HEAD $(2) --data project_name=flight-delays . build/rehearsals/$(1)
+
+endef
+
+.PHONY: rehearsals
+rehearsals: setup ## rehearse every deployment strategy; writes docs/rehearsals.md and goes on where it stopped (an hour)
+	$(call rehearsed,blue_green,--data deployment=blue_green)
+	$(call rehearsed,canary,--data deployment=canary)
+	$(call rehearsed,shadow,--data deployment=shadow)
+	$(call rehearsed,shadow_batch,--data serving=batch --data deployment=shadow)
+	$(call rehearsed,shadow_streaming,--data serving=streaming --data deployment=shadow)
+	$(call rehearsed,ab_test,--data deployment=ab_test)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/rehearsals.py build/rehearsals docs
+
 .PHONY: prove
 prove: setup ## the full proof: every combination, with all tests; writes docs/proof.md and goes on where it stopped
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m proof

@@ -220,6 +220,9 @@ class Manifest(_Model):
         default=[],
         description="a list of former values: a service that remembers one is moved here by its next update",
     )
+    recommended: bool = Field(
+        default=False, description="true for the one that is the default of its decision where no golden path says more"
+    )
     fits: dict[Slug, list[Slug]] = Field(
         default={}, description="criteria of the guided way, each with the answers that speak for it"
     )

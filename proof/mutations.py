@@ -25,6 +25,7 @@ SERVICE = "templates/service"
 PREDICT = f"{FRAGMENTS}/primary_function/predict"
 ONLINE = f"{FRAGMENTS}/serving/online"
 ROLLING = f"{FRAGMENTS}/deployment/rolling"
+WORKLOAD = f"{FRAGMENTS}/workload/deployment"
 SYSTEM = f"{FRAGMENTS}/monitoring/system"
 EXPOSITION = f"{FRAGMENTS}/exposition/prometheus"
 INLINE = f"{FRAGMENTS}/feature_store/inline"
@@ -151,7 +152,7 @@ MUTATIONS = (
              f"{SERVICE}/README.md.jinja", "{{ description }}", "{{ [1, 2] | random }}"),
     Mutation("a file depends on where it is rendered", "every combination", "no attribute 'dst_path'",
              f"{SERVICE}/README.md.jinja", "{{ description }}", "{{ _copier_conf.dst_path }}"),
-    Mutation("a file of an unchosen pattern leaks", "every combination", "metrics.py:1: belongs to System metrics",
+    Mutation("a file of an unchosen pattern leaks", "every combination", "metrics.py:1: belongs to Counts of calls",
              f"{SERVICE}/src/{{{{ package }}}}/metrics.py", "", '"""Metrics."""\n'),
     Mutation("a shared file speaks of an unchosen pattern", "every combination", "speaks of 'grafana'",
              f"{SERVICE}/docs/delivery-checklist.md.jinja", "# ", "See Grafana.\n\n# "),
@@ -192,9 +193,9 @@ MUTATIONS = (
     Mutation("two slots give one target", "every combination", "gives image a second recipe",
              f"{INLINE}/slots/Makefile", ".PHONY: ", "image:\n\t@true\n\n.PHONY: "),
     Mutation("the build keeps out what the image copies", "every combination",
-             "which .dockerignore keeps out of the build", f"{SERVICE}/.dockerignore", "!src", "!source"),
+             "which .dockerignore keeps out of the build", f"{SERVICE}/.dockerignore.jinja", "!src", "!source"),
     Mutation("tests never run", "every combination", "skips tests without a condition",
-             f"{SYSTEM}/files/tests/test_metrics.py", "\n\n\n",
+             f"{FRAGMENTS}/measurement/requests/files/tests/test_metrics.py", "\n\n\n",
              '\n\npytestmark = pytest.mark.skip(reason="flaky")\n\n\n'),
     Mutation("an alert rule is no PromQL", "generated tests", "test_alerts",
              f"{INLINE}/slots/alerts", "expr: max by (", "expr: max by (("),
@@ -203,7 +204,7 @@ MUTATIONS = (
     Mutation("code has a wrong type", "lint and types", 'scoring.py:.* incompatible type "bytes"',
              f"{PREDICT}/files/src/__package__/scoring.py", "id=os.urandom(16).hex(),", "id=os.urandom(16),"),
     Mutation("code does the wrong thing", "generated tests", "test_rollout",
-             f"{ROLLING}/files/deploy/rollout.py", "    if not before.complete:", "    if before.complete:"),
+             f"{WORKLOAD}/files/deploy/rollout.py", "    if not before.complete:", "    if before.complete:"),
 )
 # fmt: on
 

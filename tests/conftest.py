@@ -120,9 +120,14 @@ def git_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template with small patterns more in each decision, some of which rule others out. Read only."""
+    """The template with small patterns more in each decision, some of which rule others out. Read only.
+
+    Some real ones are left out, so that all combinations can be gone through.
+    """
     root = tmp_path_factory.mktemp("wide") / "ai-patterns"
     shutil.copytree(plain_template, root)
+    for name in ("deployment/ab_test", "deployment/shadow", "monitoring/data_quality", "monitoring/drift"):
+        shutil.rmtree(root / "pattern_fragments" / name)
     offline = add_pattern(
         root, "serving", "offline", "ML-SERV-900", provides=["endpoints"], files=["src/__package__/offline.py"]
     )

@@ -17,8 +17,8 @@ def test_defaults_give_the_realtime_path(default_service: Path) -> None:
         "owner": "my-org/my-team",
         "golden_path": "realtime",
         "serving": "online",
-        "deployment": "rolling",
-        "monitoring": ["system"],
+        "deployment": "canary",
+        "monitoring": ["system", "data_quality", "drift", "performance"],
         "feature_store": "inline",
     }
 
@@ -72,5 +72,6 @@ def test_the_current_folder_can_be_the_destination(git_template: Path, tmp_path:
 
 
 def test_no_monitoring_is_possible(git_template: Path, tmp_path: Path) -> None:
-    copier("copy", "--defaults", "--quiet", "--data", "monitoring=[]", git_template, tmp_path / "quiet-service")
+    quiet = ("--data", "monitoring=[]", "--data", "deployment=rolling")
+    copier("copy", "--defaults", "--quiet", *quiet, git_template, tmp_path / "quiet-service")
     assert not list((tmp_path / "quiet-service").rglob("*metrics.py"))

@@ -87,7 +87,7 @@ def test_a_deprecated_pattern_is_never_a_default(template: Path, tmp_path: Path)
 
 
 def test_a_misspelt_name_in_a_template_is_an_error(template: Path, tmp_path: Path) -> None:
-    path = template / "pattern_fragments" / "deployment" / "rolling" / "slots" / "checklist"
+    path = template / "pattern_fragments" / "serving" / "online" / "slots" / "checklist"
     path.write_text("- [ ] {{ projekt_name }}\n")
     commit_all(template)
     done = copier("copy", "--defaults", "--vcs-ref", "HEAD", template, tmp_path / "my-service", check=False)
@@ -108,8 +108,9 @@ def test_the_record_of_patterns_can_be_read_by_a_report(default_service: Path) -
     rows = tomllib.loads((default_service / "patterns.lock").read_text())["pattern"]
     manifests = [yaml.safe_load(path.read_text()) for path in (ROOT / "pattern_fragments").glob("*/*/pattern.yml")]
     versions = {manifest["id"]: manifest["version"] for manifest in manifests}
-    assert [row["decision"] for row in rows] == [
-        *("primary_function", "serving", "deployment", "monitoring", "feature_store", "exposition")
+    assert list(dict.fromkeys(row["decision"] for row in rows)) == [
+        *("primary_function", "serving", "deployment", "monitoring", "feature_store"),
+        *("exposition", "prediction_log", "workload", "measurement", "rehearsal"),
     ]
     assert json.dumps({row["id"]: row["version"] for row in rows}, sort_keys=True) == json.dumps(
         {row["id"]: versions[row["id"]] for row in rows}, sort_keys=True

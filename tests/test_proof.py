@@ -37,14 +37,18 @@ def test_every_combination_renders_and_passes_every_check(renderer: Renderer, co
         pytest.fail("\n\n".join(explained(renderer, combinations, checked)), pytrace=False)
 
 
-def test_every_distinct_file_is_formatted_linted_and_typed(renderer: Renderer, combinations: list[Combination]) -> None:
-    found = lint((renderer.render(chosen) for chosen in combinations), FOLDER / "lint", environment.python())
+def test_every_distinct_file_is_formatted_and_linted_and_those_of_the_array_are_typed(
+    renderer: Renderer, combinations: list[Combination], array: list[Service]
+) -> None:
+    every = (renderer.render(chosen) for chosen in combinations)
+    found = lint(every, FOLDER / "lint", environment.python(), typed=array)
     if found:
         pytest.fail("\n".join(found), pytrace=False)
 
 
 def test_the_tests_of_services_with_all_pairs_of_choices_pass(array: list[Service]) -> None:
-    outcomes = run_tests(array)
+    # A module that says it is slow runs in one of the services here, and in all of them with `make prove`.
+    outcomes = run_tests(array, slow_once=True)
     assert {title(one.service) for one in outcomes} == {title(service) for service in array}
     failed = [f"{one.module} of {title(one.service)}:\n{one.output}" for one in outcomes if one.failed]
     if failed:

@@ -332,7 +332,7 @@ WHOLE_DEFECTS: dict[str, tuple[str, Change, str]] = {
     "a pattern that the lock leaves out": (
         "patterns.lock",
         lambda text: text[: text.rindex("[[pattern]]")].rstrip() + "\n",
-        "patterns.lock:1: does not list what was chosen, in its order: see exposition prometheus ML-EXP-001",
+        "patterns.lock:1: does not list what was chosen, in its order: see measurement requests ML-MEAS-001",
     ),
     "an answer that was not given": (
         ".copier-answers.yml",
@@ -367,7 +367,7 @@ WHOLE_DEFECTS: dict[str, tuple[str, Change, str]] = {
     "a file of a chosen pattern is missing": (
         "deploy/base/poddisruptionbudget.yaml",
         None,
-        "deploy/base/poddisruptionbudget.yaml:1: is missing; Rolling update (ML-DEP-001) brings it.",
+        "deploy/base/poddisruptionbudget.yaml:1: is missing; Deployment (ML-WORK-001) brings it.",
     ),
 }
 
@@ -410,7 +410,7 @@ TRACES: dict[str, tuple[str, str, str]] = {
     "its file": (
         f"{PACKAGE}/metrics.py",
         '"""Nothing."""',
-        f"{PACKAGE}/metrics.py:1: belongs to System metrics (ML-MON-001); what was chosen does not ask for it.",
+        f"{PACKAGE}/metrics.py:1: belongs to Counts of calls (ML-MEAS-001); what was chosen does not ask for it.",
     ),
     "a file that another pattern adds beside it": (
         "deploy/monitoring/tests/rolling.yaml",
@@ -425,7 +425,7 @@ TRACES: dict[str, tuple[str, str, str]] = {
     "its class in a comment": (
         f"{PACKAGE}/serve.py",
         "# SystemMetrics counts this too.",
-        f"{PACKAGE}/serve.py:{{}}: names 'SystemMetrics', which belongs to System metrics (ML-MON-001)",
+        f"{PACKAGE}/serve.py:{{}}: names 'SystemMetrics', which belongs to Counts of calls (ML-MEAS-001)",
     ),
     "its alert in a page": (
         "docs/rollback.md",
@@ -435,7 +435,8 @@ TRACES: dict[str, tuple[str, str, str]] = {
     "its metric in a page": (
         "docs/rollback.md",
         "Look at `prediction_duration_seconds`.",
-        "docs/rollback.md:{}: names 'prediction_duration_seconds', which belongs to System metrics (ML-MON-001)",
+        "docs/rollback.md:{}: names 'prediction_duration_seconds', which belongs to Canary release (ML-DEP-003)"
+        " or Counts of calls (ML-MEAS-001)",
     ),
     "an alert that another pattern adds beside it": (
         "docs/rollback.md",
@@ -445,7 +446,8 @@ TRACES: dict[str, tuple[str, str, str]] = {
     "its library in a page": (
         "docs/rollback.md",
         "The library is prometheus-client.",
-        "docs/rollback.md:{}: names 'prometheus-client', which belongs to Prometheus exposition (ML-EXP-001)",
+        "docs/rollback.md:{}: names 'prometheus-client', which belongs to Canary release (ML-DEP-003)"
+        " or Prometheus exposition (ML-EXP-001)",
     ),
     "its id": ("README.md", "See ML-MON-001.", "README.md:{}: names 'ML-MON-001', which belongs to System metrics"),
     "a word of its own": (

@@ -24,6 +24,7 @@ name = "small"
 
 [tool.pytest.ini_options]
 filterwarnings = ["error"]
+markers = ["slow: takes long"]
 """
 PASSES = "def test_it(): pass"
 
@@ -61,6 +62,15 @@ def runs(tmp_path: Path, python: Path) -> Runs:
         )
 
     return run
+
+
+def test_a_slow_module_runs_once_where_that_is_asked(tmp_path: Path, python: Path) -> None:
+    slow = "import pytest\npytestmark = [pytest.mark.slow]\ndef test_it(): pass"
+    services = [service(tests__test_a=slow, tests__test_b=PASSES), service(tests__test_a=slow, tests__test_c=PASSES)]
+    outcomes = run_tests(services, tmp_path / "proof", workers=1, limit_s=30, slow_once=True, preload=[], python=python)
+    assert [one.output for one in outcomes if one.failed] == []
+    ran = [(services.index(one.service), one.module) for one in outcomes]
+    assert ran == [(0, "tests/test_a.py"), (0, "tests/test_b.py"), (1, "tests/test_c.py")]
 
 
 def ran(outcomes: list[Outcome]) -> set[str]:

@@ -68,7 +68,7 @@ def test_enter_all_the_way_gives_the_defaults(git_template: Path, tmp_path: Path
         walk(child, {})
     assert child.exitstatus == 0
     assert answers(service)["serving"] == "online"
-    assert answers(service)["monitoring"] == ["system"]
+    assert answers(service)["monitoring"] == ["system", "data_quality", "drift", "performance"]
 
 
 def test_a_bad_name_is_explained_and_asked_again(git_template: Path, tmp_path: Path) -> None:
@@ -125,7 +125,8 @@ def test_no_walk_crashes(wide_template: Path, tmp_path: Path, walked: tuple[tupl
     chosen = answers(service)
     assert chosen["serving"] == ("batch" if walked[1] else "online")
     if chosen["serving"] == "batch":
-        assert chosen["deployment"] == "next_run"
+        # The next run is the default; beside it only a shadow is possible.
+        assert chosen["deployment"] in (("next_run", "shadow") if walked[2] else ("next_run",))
         assert "probe" not in str(chosen["monitoring"])
 
 

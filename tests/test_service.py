@@ -135,7 +135,7 @@ def test_the_model_is_good_on_a_later_period(service: Path, server: Server) -> N
 def test_it_starts_in_seconds(server: Server) -> None:
     # Of its processor: other work on the machine does not count.
     [line] = [line for line in httpx.get(f"{server.url}/metrics").text.splitlines() if line.startswith(CPU)]
-    assert float(line.removeprefix(CPU)) < 4, "about one second"
+    assert float(line.removeprefix(CPU)) < 10, "about three seconds, with all kinds of monitoring"
 
 
 def test_one_row_and_many_rows(server: Server, row: dict[str, object]) -> None:

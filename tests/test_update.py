@@ -19,8 +19,8 @@ def service(template: Path, tmp_path: Path) -> Path:
 
 
 def release(template: Path, tag: str = "v1.1.0") -> None:
-    """A new revision of the rolling pattern and of a Python file of the core."""
-    manifest = template / "pattern_fragments" / "deployment" / "rolling" / "pattern.yml"
+    """A new revision of the online pattern and of a Python file of the core."""
+    manifest = template / "pattern_fragments" / "serving" / "online" / "pattern.yml"
     manifest.write_text(manifest.read_text().replace("version: 1.0.0", "version: 1.1.0"))
     predictor = template / "pattern_fragments/primary_function/predict/files/src/__package__/predictor.py"
     predictor.write_text(predictor.read_text() + "\n# A line of the new revision.\n")

@@ -102,12 +102,13 @@ def _template(path: str, text: str) -> Found:
 
 
 # Whose expressions look like Jinja: GitHub's ${{ github.ref }} and Docker's {{ index .X }} in workflows, Prometheus'
-# {{ $value }} and Grafana's {{label}} in what monitors.
+# {{ $value }} and Grafana's {{label}} in what monitors, Argo's {{args.name}} in an analysis.
 _FOREIGN = (
     (
         ".github/",
         re.compile(r"\$(github|inputs|secrets|env|matrix|steps|needs|runner|vars|job)\..+|(index |json )?\..+"),
     ),
+    ("deploy/base/", re.compile(r"args\.[\w-]+")),
     ("deploy/monitoring/", re.compile(r"\$\w+.*|\w+|printf .+|with .+|end|range .+|\. *\|.+")),
 )
 

@@ -186,6 +186,9 @@ class _References:
         started = frozenset(
             module for path, row in self.facts.items() if not path.endswith(".md") for module in row.modules
         )
+        # Code that starts a process names the module whole.
+        spoken = {name for row in self.repository.python.values() for name in row.strings}
+        started |= spoken & self.repository.modules.keys()
         # A package is started by its __main__.
         reached = self.repository.reachable(started | {f"{module}.__main__" for module in started})
         for name, path in sorted(self.repository.modules.items()):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 import threading
@@ -24,6 +25,7 @@ from proof.services import Service
 LIMIT_S = 300.0
 FOLDER = environment.ROOT / "build" / "proof"
 PYTEST_FILES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
+SLOW = re.compile(rb"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 # What a result depends on beside the files of a service and the libraries: how it was run and what was recorded.
 MACHINERY = ("tracing.py", "watching.py", "tree.py", "plugin.py", "worker.py", "workers.py")
 
@@ -52,12 +54,14 @@ def run_tests(
     *,
     limit_s: float = LIMIT_S,
     fresh: bool = False,
+    slow_once: bool = False,
     preload: Sequence[str] | None = None,
     python: Path | None = None,
 ) -> list[Outcome]:
     """Run every test module of every service, in the order of the services; goes on where an interrupted run stopped.
 
-    `fresh` runs everything again once. A worker imports `preload` once for all modules, by default what generated code
+    `fresh` runs everything again once; with `slow_once` a module that marks itself as slow runs only in the first
+    service that has it. A worker imports `preload` once for all modules, by default what generated code
     imports; `python` is the interpreter of the proof's environment, by default brought up to date first.
     Raises WorkerError or EnvironmentLockError when that is not possible.
     """
@@ -71,7 +75,7 @@ def run_tests(
     names = imported_modules(environment.ROOT) if preload is None else list(preload)
     memory = folder / "forkable" / f"{digest(repr((common, names)).encode())}.json"
     names = names and forkable(names, python, variables(folder, path), memory)
-    plan = _Plan(list(services), Results(folder / "results", common), path)
+    plan = _Plan(list(services), Results(folder / "results", common), path, slow_once)
     with ExitStack() as stack:
         bar = stack.enter_context(tqdm(total=len(plan.pending), unit="module", desc="generated tests", disable=None))
         started = [
@@ -104,6 +108,7 @@ class _Plan:
     services: list[Service]
     results: Results
     path: str
+    slow_once: bool
     change: threading.Condition = field(default_factory=threading.Condition)
     pending: list[tuple[int, str]] = field(default_factory=list)
     running: set[str] = field(default_factory=set)
@@ -115,6 +120,13 @@ class _Plan:
         self.trees = [Tree.of(service.files, self.path) for service in self.services]
         self.options = [_pytest_options(service.files) for service in self.services]
         self.pending = [(number, name) for number, service in enumerate(self.services) for name in _modules(service)]
+        if self.slow_once:
+            first = {(name, self.services[number].files[name]): number for number, name in reversed(self.pending)}
+            self.pending = [
+                (number, name)
+                for number, name in self.pending
+                if not SLOW.search(content := self.services[number].files[name]) or first[name, content] == number
+            ]
 
     def subject(self, number: int, module: str) -> str:
         return f"{module} {self.options[number]}"

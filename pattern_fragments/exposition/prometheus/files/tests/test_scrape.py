@@ -66,11 +66,13 @@ def test_pods_are_scraped_at_their_port_until_they_have_ended(
         "__meta_kubernetes_pod_phase": phase,
         "__meta_kubernetes_pod_container_port_name": port,
     }
-    [job] = yaml.safe_load(SCRAPE.read_text())["scrape_configs"]
-    rules = [rule for rule in job["relabel_configs"] if rule.get("action") in {"keep", "drop"}]
-    kept = [
-        bool(re.fullmatch(rule["regex"], pod[rule["source_labels"][0]]))
-        == (rule["action"] == "keep")
-        for rule in rules
-    ]
-    assert all(kept) == is_scraped
+    jobs = yaml.safe_load(SCRAPE.read_text())["scrape_configs"]
+    assert jobs
+    for job in jobs:
+        rules = [rule for rule in job["relabel_configs"] if rule.get("action") in {"keep", "drop"}]
+        kept = [
+            bool(re.fullmatch(rule["regex"], pod[rule["source_labels"][0]]))
+            == (rule["action"] == "keep")
+            for rule in rules
+        ]
+        assert all(kept) == is_scraped

@@ -34,6 +34,8 @@ from __package__.signature import Signature
 from .conftest import needs_entities
 from .stores import small_events, write_features
 
+pytestmark = pytest.mark.slow
+
 Moments = Callable[[datetime], None]
 
 MOMENT = data.SMALL_PERIOD.split

@@ -34,7 +34,7 @@ MOMENT = data.SMALL_PERIOD.split
 HOUR = timedelta(hours=1)
 UNREAD = "feature_store_unread_seconds"
 
-pytestmark = needs_entities
+pytestmark = [pytest.mark.slow, needs_entities]
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from __package__.performance.accuracy import (
     ENOUGH_OUTCOMES,
     Measured,
     accuracy,
-    costs,
     mean_by_day,
 )
-from __package__.performance.terms import Decision
+from __package__.terms import Decision, costs
 from __package__.training.evaluate import CALIBRATION_BINS, evaluate
 
 DECISION = Decision(

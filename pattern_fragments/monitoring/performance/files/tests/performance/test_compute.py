@@ -9,8 +9,8 @@ import pytest
 
 from __package__.performance.compute import BINS, UNKNOWN, Performance
 from __package__.performance.summary import table
-from __package__.performance.terms import Decision, Segment
 from __package__.performance.windows import Window
+from __package__.terms import Decision, Segment
 
 from .conftest import DAY, HOUR, ROWS_PER_DAY, START, UNTIL, WriteLog, outcomes_of, predictions
 

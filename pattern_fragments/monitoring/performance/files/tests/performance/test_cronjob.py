@@ -23,8 +23,10 @@ def template() -> dict[str, Any]:
 
 @pytest.fixture
 def service() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((BASE / "deployment.yaml").read_text())["spec"]
-    return found
+    """The workload that answers the callers, of whatever kind it is."""
+    documents = [yaml.safe_load(path.read_text()) for path in sorted(BASE.glob("*.yaml"))]
+    [found] = [each["spec"] for each in documents if each["kind"] in {"Deployment", "Rollout"}]
+    return dict(found)
 
 
 def test_it_runs_the_command_in_the_services_image_and_with_its_settings(

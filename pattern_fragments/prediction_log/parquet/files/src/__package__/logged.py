@@ -25,8 +25,8 @@ def scan(where: str, since: datetime, until: datetime) -> pl.LazyFrame:
     """
     where = place(where, "the prediction log")
     try:
-        files = _files(where, since.astimezone(UTC), until.astimezone(UTC))
-        if not files:
+        found = files(where, since.astimezone(UTC), until.astimezone(UTC))
+        if not found:
             raise FileNotFoundError(
                 f"{where} holds no predictions from {since:%Y-%m-%d %H:%M} to"
                 f" {until:%Y-%m-%d %H:%M}: has the service predicted, and is that its log?"
@@ -36,7 +36,7 @@ def scan(where: str, since: datetime, until: datetime) -> pl.LazyFrame:
                 pl.scan_parquet(
                     same, glob=False, hive_partitioning=False, storage_options=options(where)
                 )
-                for same in files
+                for same in found
             ],
             how="diagonal_relaxed",
         )
@@ -54,7 +54,7 @@ def scan(where: str, since: datetime, until: datetime) -> pl.LazyFrame:
     )
 
 
-def _files(where: str, since: datetime, until: datetime) -> list[list[str]]:
+def files(where: str, since: datetime, until: datetime) -> list[list[str]]:
     """The files of these days; those of one list have the same columns."""
     folders = [f"date={day:%Y-%m}-*" for day in _months(since.date(), until.date())]
     if is_url(where):

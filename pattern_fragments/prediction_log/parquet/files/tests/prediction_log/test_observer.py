@@ -9,7 +9,7 @@ import pytest
 
 from __package__.deferred import Batch
 from __package__.gauges import Gauge
-from __package__.prediction_log import observer
+from __package__.prediction_log import writer
 
 from .conftest import NOON, MakeLog, batch, figures, scored
 
@@ -49,7 +49,7 @@ def test_rows_are_written_after_some_seconds_though_nothing_more_comes(
 def test_many_rows_are_written_at_once(
     make_log: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observer, "ROWS_PER_FILE", 4)
+    monkeypatch.setattr(writer, "ROWS_PER_FILE", 4)
     log = make_log()
     log.observe(batch(scored(3)))
     assert not list(tmp_path.rglob("*.parquet"))
@@ -78,13 +78,13 @@ def test_what_cannot_be_written_is_kept_and_written_later(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(observer, "ROWS_PER_FILE", 1)
+    monkeypatch.setattr(writer, "ROWS_PER_FILE", 1)
     (tmp_path / "log").write_text("no folder")
     log = make_log()
     with caplog.at_level(logging.WARNING):
         for number in range(3):
             log.observe(batch(scored(1, number)))
-            monkeypatch.setattr(log, "_retry_at", 0.0)
+            monkeypatch.setattr(log.writer, "_retry_at", 0.0)
     assert len(caplog.records) == 1
     assert f"{tmp_path}/log cannot be written" in caplog.text
     (tmp_path / "log").unlink()
@@ -102,7 +102,7 @@ def test_what_cannot_be_tidied_up_is_told_and_nothing_is_written_twice(
     log.observe(batch())
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            log._flush()
+            log.writer._flush()
     assert "cannot be tidied up" in caplog.text
     assert "cannot be written" not in caplog.text
     assert figures(gauges)["prediction_log_rows_total"] == 3
@@ -112,7 +112,7 @@ def test_what_cannot_be_tidied_up_is_told_and_nothing_is_written_twice(
 def test_after_a_failure_it_is_not_tried_at_once(
     make_log: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observer, "ROWS_PER_FILE", 1)
+    monkeypatch.setattr(writer, "ROWS_PER_FILE", 1)
     (tmp_path / "log").write_text("no folder")
     log = make_log()
     log.observe(batch())
@@ -124,8 +124,8 @@ def test_after_a_failure_it_is_not_tried_at_once(
 def test_a_log_that_cannot_be_written_is_overdue_until_it_is(
     make_log: MakeLog, tmp_path: Path, gauges: list[Gauge], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observer, "ROWS_PER_FILE", 1)
-    monkeypatch.setattr(observer, "RETRY_S", 0.0)
+    monkeypatch.setattr(writer, "ROWS_PER_FILE", 1)
+    monkeypatch.setattr(writer, "RETRY_S", 0.0)
     (tmp_path / "log").write_text("no folder")
     log = make_log(flush_s=0.2)
     log.observe(batch())
@@ -150,11 +150,11 @@ def test_rows_that_nothing_is_logged_of_are_never_overdue(
 def test_what_failed_is_tried_again_before_the_next_time_to_write(
     make_log: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observer, "RETRY_S", 0.1)
+    monkeypatch.setattr(writer, "RETRY_S", 0.1)
     (tmp_path / "log").write_text("no folder")
     log = make_log(flush_s=1.0)
     log.observe(batch())
-    while not log._retry_at:
+    while not log.writer._retry_at:
         time.sleep(0.01)
     (tmp_path / "log").unlink()
     failed = time.monotonic()
@@ -165,8 +165,8 @@ def test_what_failed_is_tried_again_before_the_next_time_to_write(
 def test_of_too_many_rows_the_oldest_are_lost_and_counted(
     make_log: MakeLog, tmp_path: Path, gauges: list[Gauge], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(observer, "ROWS_PER_FILE", 1)
-    monkeypatch.setattr(observer, "MOST_ROWS_HELD", 4)
+    monkeypatch.setattr(writer, "ROWS_PER_FILE", 1)
+    monkeypatch.setattr(writer, "MOST_ROWS_HELD", 4)
     (tmp_path / "log").write_text("no folder")
     log = make_log()
     for number in range(0, 9, 3):

@@ -2,9 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,50 +20,57 @@ MOST_ROWS = 50_000
 """So many rows are held at most, and those of one call beside."""
 
 
+Found = TypeVar("Found")
+
+
 class Batch:
     """The n rows of several calls, one after the other; what nobody asks for is not made."""
 
     def __init__(self, scored: Sequence[Scored], refused: Mapping[str, int]) -> None:
         self.refused = refused
         """Refusals by reason since the batch before."""
-        self._scored = scored
+        self.calls = scored
         self._rows = [len(one.predictions) for one in scored]
 
     def __len__(self) -> int:
         return sum(self._rows)
 
+    def of(self, version: str) -> "Batch":
+        """The rows that this version of the model predicted."""
+        return Batch([one for one in self.calls if one.version == version], self.refused)
+
     @cached_property
     def ids(self) -> list[str]:
         """The id of each prediction."""
-        calls = zip(self._scored, self._rows, strict=True)
+        calls = zip(self.calls, self._rows, strict=True)
         return [one.prediction_id(row) for one, rows in calls for row in range(rows)]
 
     @cached_property
     def times(self) -> NDArray[np.float64]:
         """When each was predicted, float64[n], in seconds since 1970 UTC."""
-        return np.repeat(np.array([one.time for one in self._scored], np.float64), self._rows)
+        return np.repeat(np.array([one.time for one in self.calls], np.float64), self._rows)
 
     @cached_property
     def versions(self) -> list[str]:
         """The model's version of each prediction."""
-        calls = zip(self._scored, self._rows, strict=True)
+        calls = zip(self.calls, self._rows, strict=True)
         return [one.version for one, rows in calls for _ in range(rows)]
 
     @cached_property
     def columns(self) -> Columns:
         """The encoded inputs: an array of n for each; empty without rows."""
-        names = self._scored[0].columns if self._scored else ()
-        return {name: np.concatenate([one.columns[name] for one in self._scored]) for name in names}
+        names = self.calls[0].columns if self.calls else ()
+        return {name: np.concatenate([one.columns[name] for one in self.calls]) for name in names}
 
     @cached_property
     def features(self) -> NDArray[np.float32]:
         """float32[n, k], in the order of the signature; n is not 0."""
-        return np.concatenate([one.features for one in self._scored])
+        return np.concatenate([one.features for one in self.calls])
 
     @cached_property
     def predictions(self) -> NDArray[np.float32]:
         """float32[n]."""
-        return np.concatenate([np.empty(0, np.float32), *(one.predictions for one in self._scored)])
+        return np.concatenate([np.empty(0, np.float32), *(one.predictions for one in self.calls)])
 
 
 class BulkObserver(Protocol):
@@ -135,6 +142,10 @@ class Deferred:
             self._refused[refused.reason] += 1
         if self._thread is None:
             self._start()
+
+    def of(self, kind: type[Found]) -> Iterator[Found]:
+        """The observers of a class."""
+        return (observer for observer, _ in self._observers if isinstance(observer, kind))
 
     def flush(self) -> None:
         """Let everything be observed that is held."""

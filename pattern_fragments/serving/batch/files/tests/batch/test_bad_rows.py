@@ -16,6 +16,8 @@ from __package__.signature import Signature
 
 from .conftest import DAY, ROWS_PER_PART, Run, command, published, read
 
+pytestmark = pytest.mark.slow
+
 BAD = (3, ROWS_PER_PART + 5)
 """Rows (from 0) of two parts that have no value where the model needs one."""
 

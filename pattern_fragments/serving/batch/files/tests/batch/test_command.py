@@ -23,7 +23,7 @@ from .conftest import COMMAND, DAY, Run, environment, published, read
 
 NEXT = DAY + timedelta(days=1)
 
-pytestmark = pytest.mark.usefixtures("root_logger", "signals")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("root_logger", "signals")]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from __package__.settings import Settings
 
 from .conftest import DAY, Run, contents, environment, published, read
 
+pytestmark = pytest.mark.slow
+
 DEADLY = """
 import os, pathlib, signal, sys
 

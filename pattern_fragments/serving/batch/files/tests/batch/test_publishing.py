@@ -12,6 +12,8 @@ from __package__.settings import Settings
 
 from .conftest import DAY, Run, contents, published, read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def changed_input(day_input: Path, rows: pl.DataFrame) -> Path:

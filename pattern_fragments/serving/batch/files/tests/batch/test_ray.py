@@ -11,6 +11,8 @@ from __package__.settings import Settings
 
 from .conftest import DAY, Run, contents, environment, published
 
+pytestmark = pytest.mark.slow
+
 ON_A_CLUSTER = """
 import sys
 import ray

@@ -15,6 +15,8 @@ from __package__.signature import Signature
 
 from .conftest import DAY, Run, published, read
 
+pytestmark = pytest.mark.slow
+
 COMPARED = ("key", "source_row")
 
 

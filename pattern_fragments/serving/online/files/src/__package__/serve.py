@@ -6,7 +6,7 @@ from . import logs
 from .serving.application import Application
 from .serving.server import serve
 from .settings import read_settings
-from .wiring import build_routes, build_service
+from .wiring import build_interfaces, build_routes, build_service
 
 
 def main() -> None:
@@ -15,10 +15,11 @@ def main() -> None:
         settings = read_settings()
         logs.configure(settings.log_level)
         service = build_service(settings)
+        application = Application(service, build_routes(service), build_interfaces)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot serve: {error}")
     try:
-        serve(Application(service, build_routes(service)))
+        serve(application)
     finally:
         service.observers.close()
 

@@ -7,7 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from .conftest import Row, Server, read_all
+
+pytestmark = pytest.mark.slow
 
 LIVE = b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n"
 HEAD = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n"

@@ -18,6 +18,8 @@ from __package__.service import Service
 
 from .conftest import Row, Server, read_all
 
+pytestmark = pytest.mark.slow
+
 
 def stop(server: Server) -> list[dict[str, object]]:
     """Stop a service; what it logged since it listened."""

@@ -29,6 +29,8 @@ from __package__.streaming.dead_letters import (
 
 from .conftest import Row, Stage, event, until
 
+pytestmark = pytest.mark.slow
+
 Events = Callable[..., list[Outgoing]]
 
 everywhere = pytest.mark.parametrize("stage", ["memory", "redis", "nats", "kafka"], indirect=True)

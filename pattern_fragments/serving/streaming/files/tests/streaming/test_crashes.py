@@ -21,6 +21,8 @@ from __package__.streaming.dead_letters import REASON
 from .conftest import Row, Stage, environment, event, make_stage, until
 from .servers import serving
 
+pytestmark = pytest.mark.slow
+
 Events = Callable[..., list[Outgoing]]
 
 EVENTS = 3000

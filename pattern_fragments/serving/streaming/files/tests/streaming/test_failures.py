@@ -24,6 +24,8 @@ from __package__.streaming.consumer import Consumer
 
 from .conftest import Row, Stage, event, make_stage, until
 
+pytestmark = pytest.mark.slow
+
 Events = Callable[..., list[Outgoing]]
 
 

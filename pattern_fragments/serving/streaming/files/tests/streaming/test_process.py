@@ -29,6 +29,8 @@ from __package__.streaming.broker import (
 from .conftest import Stage, environment, make_stage
 from .servers import free_port
 
+pytestmark = pytest.mark.slow
+
 CONSUME = "__package__.consume"
 DEMONSTRATE = "__package__.demonstrate"
 

@@ -18,6 +18,8 @@ from __package__.streaming.dead_letters import dead_letter
 
 from .conftest import Stage
 
+pytestmark = pytest.mark.slow
+
 Events = Callable[..., list[Outgoing]]
 
 

@@ -50,9 +50,10 @@ class DriftCounts:
         ]
 
     def observe(self, batch: Batch) -> None:
-        """Count the rows of a batch."""
-        if len(batch):
-            values = watched(self._signature, batch.columns, batch.features, batch.predictions)
+        """Count the rows of a batch that the model of the reference predicted."""
+        own = batch.of(self._signature.version)
+        if len(own):
+            values = watched(self._signature, own.columns, own.features, own.predictions)
             # A new array: whoever reads meanwhile sees all of a batch or nothing of it.
             self._counts = self._counts + self._bins.count(values)
 

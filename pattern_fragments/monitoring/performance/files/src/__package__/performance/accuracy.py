@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..terms import Decision, costs
 from ..training.evaluate import Figure, evaluate
-from .terms import Decision
 
 DAY = 86_400
 
@@ -17,7 +17,7 @@ ENOUGH_DAYS = 7
 """Intervals compare days: with fewer there is none."""
 
 Z_95 = 1.959964
-"""The normal quantile of a two-sided 95 % interval."""
+"""The normal quantile of a 95 % interval."""
 
 Floats = NDArray[np.float64]
 
@@ -70,16 +70,6 @@ def accuracy(
         "cost_always": Measured(float(always.mean())),
         "saving": mean(better - model),
     }
-
-
-def costs(labels: Floats, acted: NDArray[np.bool_], decision: Decision) -> Floats:
-    """What each of n predictions cost in the end, float64[n]."""
-    came = labels == 1
-    return np.select(
-        [acted & came, acted, came],
-        [decision.true_positive, decision.false_positive, decision.false_negative],
-        decision.true_negative,
-    )
 
 
 def mean_by_day(values: Floats, days: NDArray[np.int64]) -> Measured:

@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 
 from ..logged import scan
+from ..outcomes import known
+from ..terms import Decision, Segment
 from ..training.evaluate import CALIBRATION_BINS, calibration_bins
 from .accuracy import DAY, Measured, accuracy
-from .outcomes import known
 from .segments import RATES, gap, rates
 from .summary import Line
-from .terms import Decision, Segment
 from .windows import Window
 
 COMPUTED = "computed_timestamp_seconds"

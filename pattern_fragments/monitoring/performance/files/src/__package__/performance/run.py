@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from .. import outcomes
 from ..domain.value import DECISION, SEGMENTS
 from ..settings import Settings
-from . import outcomes
 from .compute import Performance
 from .summary import table
 from .windows import RECENT, Window, calendar

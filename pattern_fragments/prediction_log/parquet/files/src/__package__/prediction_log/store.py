@@ -23,11 +23,18 @@ class Store:
     """A folder, or a place in an object store, that rows are added to.
 
     In a folder days go after `keep_days`, and the oldest files beyond `most_bytes`. An object store
-    keeps what its own rules say.
+    keeps what its own rules say. Raises ValueError, with the name of the `setting`, for what is no
+    place.
     """
 
-    def __init__(self, where: str, keep_days: int, most_bytes: int) -> None:
-        self._where = place(where, "SERVICE_PREDICTION_LOG")
+    def __init__(
+        self,
+        where: str,
+        keep_days: int,
+        most_bytes: int,
+        setting: str = "SERVICE_PREDICTION_LOG",
+    ) -> None:
+        self._where = place(where, setting)
         self._keep = timedelta(days=keep_days)
         self._most_bytes = most_bytes
         self._tidied = ""

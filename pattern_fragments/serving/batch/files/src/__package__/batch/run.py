@@ -47,9 +47,17 @@ def try_day(settings: Settings, day: date, figures: Figures) -> None:
 
 
 def run_day(
-    settings: Settings, day: date, again: bool, figures: Figures, most_parts: int | None = None
+    settings: Settings,
+    day: date,
+    again: bool,
+    figures: Figures,
+    most_parts: int | None = None,
+    ids_of: str = "",
 ) -> None:
     """Score a day's input, or its first parts, and publish it, unless that has been done.
+
+    The predictions' ids begin with the version that is made, or with `ids_of`: that of another
+    output of the same input, to be compared with.
 
     A run that was killed goes on where it was. A day that was rolled back is left as it is, unless
     it is scored again. Raises ValueError when the input is wrong, and TooManyBadRows.
@@ -75,7 +83,7 @@ def run_day(
             logger.info("published before", extra={"date": str(day), "version": version})
         else:
             if not place.complete(version):
-                _make(settings, day, place, version, files, figures, most_parts)
+                _make(settings, day, place, version, files, figures, most_parts, ids_of)
             place.publish(version, settings.keep_versions)
             manifest = Manifest.read(place.folder / version / MANIFEST)
             logger.info(
@@ -105,6 +113,7 @@ def _make(
     files: Sequence[InputFile],
     figures: Figures,
     most_parts: int | None,
+    ids_of: str,
 ) -> None:
     """Write a version, or what is missing of it."""
     folder = place.partial(version)
@@ -118,7 +127,7 @@ def _make(
             raise ValueError(f"{files[0].path} holds no rows")
         figures.rows = sum(part.rows for part in parts)
         parts = parts[:most_parts]
-        job = Job(str(folder.absolute()), day, version, tuple(files))
+        job = Job(str(folder.absolute()), day, ids_of or version, tuple(files))
         records = _score(service, job, parts, figures, is_trial=most_parts is not None)
         source.check_unchanged(settings.input, day, files)
         manifest = _manifest(service, day, version, files, parts, records, folder)

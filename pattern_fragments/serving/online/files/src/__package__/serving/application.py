@@ -3,7 +3,7 @@
 The scoring endpoints are found by one look into a dictionary; all other paths go through Starlette.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 
@@ -18,16 +18,23 @@ from ..observer import Refused
 from ..service import Service
 from .admission import Admission, Receive
 from .information import information_routes
-from .named_rows import NamedRows
-from .open_inference import OpenInference
+from .interfaces import Interfaces, interfaces_of
 from .refusal import Refusal, as_json, as_protocol_json
-from .scoring_endpoint import JSON, OCTETS, Interface, Scope, ScoringEndpoint, Send
+from .scoring_endpoint import Scope, ScoringEndpoint, Send
 
 
 class Application:
-    """Serves a service over HTTP. `draining` is set when the process has been told to stop."""
+    """Serves a service over HTTP. `draining` is set when the process has been told to stop.
 
-    def __init__(self, service: Service, routes: Sequence[BaseRoute]) -> None:
+    `answering` gives what answers callers, by path.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        routes: Sequence[BaseRoute],
+        answering: Callable[[Service], Interfaces] = interfaces_of,
+    ) -> None:
         self.settings = service.settings
         self.signature = service.signature
         self.observers = service.observers
@@ -43,10 +50,14 @@ class Application:
                 lambda: float(self.admission.pending()),
             )
         )
+        interfaces = answering(service)
         information = information_routes(
-            service.signature, service.settings.max_rows, lambda: not self.draining
+            service.signature,
+            service.settings.max_rows,
+            {path: interface.headers for path, interface in interfaces.items()},
+            lambda: not self.draining,
         )
-        self._scoring = _scoring_endpoints(service, self.admission)
+        self._scoring = _scoring_endpoints(service, interfaces, self.admission)
         self._others = Starlette(
             routes=[*information, *routes],
             exception_handlers={HTTPException: self._http_error, Exception: self._server_error},
@@ -83,25 +94,20 @@ class Application:
         return Response(body, refusal.status, headers, "application/json")
 
 
-def _scoring_endpoints(service: Service, admission: Admission) -> dict[str, ScoringEndpoint]:
-    settings, signature = service.settings, service.signature
+def _scoring_endpoints(
+    service: Service, interfaces: Interfaces, admission: Admission
+) -> dict[str, ScoringEndpoint]:
+    settings = service.settings
     executor = ThreadPoolExecutor(1, thread_name_prefix="large-requests")
-
-    def endpoint(interface: Interface, *content_types: bytes) -> ScoringEndpoint:
-        return ScoringEndpoint(
+    return {
+        path: ScoringEndpoint(
             interface,
             service.observers,
             admission,
             executor,
-            content_types=frozenset(content_types),
             inline_body_bytes=settings.inline_body_bytes,
             request_timeout_s=settings.request_timeout_s,
             log_requests=settings.log_requests,
         )
-
-    infer = endpoint(OpenInference(signature, service.scorer, settings.max_rows), JSON, OCTETS)
-    return {
-        "/predict": endpoint(NamedRows(signature, service.scorer, settings.max_rows), JSON),
-        f"/v2/models/{signature.name}/infer": infer,
-        f"/v2/models/{signature.name}/versions/{signature.version}/infer": infer,
+        for path, interface in interfaces.items()
     }

@@ -1,6 +1,6 @@
 """What the service tells of itself: health, metadata, and its documentation."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -24,9 +24,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def information_routes(
-    signature: Signature, max_rows: int, is_ready: Callable[[], bool]
+    signature: Signature,
+    max_rows: int,
+    headers: Mapping[str, Mapping[str, str]],
+    is_ready: Callable[[], bool],
 ) -> list[Route]:
-    """The routes of everything but predictions."""
+    """The routes of everything but predictions; `headers` are those of interfaces, by path."""
     name = signature.name
     model = _constant(model_metadata(signature))
     live = _constant({"live": True})
@@ -42,7 +45,7 @@ def information_routes(
         Route(f"/v2/models/{name}/ready", model_ready),
         Route(f"/v2/models/{name}/versions/{signature.version}", model),
         Route(f"/v2/models/{name}/versions/{signature.version}/ready", model_ready),
-        Route("/openapi.json", _constant(describe(signature, max_rows))),
+        Route("/openapi.json", _constant(describe(signature, max_rows, headers))),
         Route("/docs", _page("page.html", "text/html")),
         Route("/docs/page.css", _page("page.css", "text/css")),
         Route("/docs/page.js", _page("page.js", "text/javascript")),

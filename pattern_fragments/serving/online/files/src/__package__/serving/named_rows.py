@@ -1,12 +1,15 @@
 """`POST /predict`: rows of named fields, one object or a list of them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from ..columns import InvalidInput, Problem
 from ..scoring import Scorer
 from ..signature import Signature
 from .refusal import Headers, Refusal, as_json, invalid
-from .scoring_endpoint import Answer
+from .scoring_endpoint import JSON, Answer
 from .strict_json import DuplicateKeyError, MalformedJsonError, decode
 
 UNPROCESSABLE = 422
@@ -14,6 +17,9 @@ UNPROCESSABLE = 422
 
 class NamedRows:
     """Rows in, predictions out, each with its id."""
+
+    content_types = frozenset({JSON})
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, signature: Signature, scorer: Scorer, max_rows: int) -> None:
         self._model = signature.name

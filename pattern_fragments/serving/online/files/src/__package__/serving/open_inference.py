@@ -3,6 +3,9 @@
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from ..columns import InvalidInput
@@ -10,7 +13,7 @@ from ..observer import Scored
 from ..scoring import Scorer
 from ..signature import Signature
 from .refusal import Headers, Refusal, as_protocol_json, invalid
-from .scoring_endpoint import Answer
+from .scoring_endpoint import JSON, OCTETS, Answer
 from .strict_json import DuplicateKeyError, MalformedJsonError, decode
 from .tensors import DATATYPES, NUMBERS, InputTensor, TensorError, column
 
@@ -48,6 +51,9 @@ class InferenceRequest(msgspec.Struct, frozen=True):
 
 class OpenInference:
     """Tensors in, tensors out. The id of row i's prediction is `<parameters.prediction_id>-<i>`."""
+
+    content_types = frozenset({JSON, OCTETS})
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, signature: Signature, scorer: Scorer, max_rows: int) -> None:
         self._model = signature.name

@@ -1,5 +1,7 @@
 """The OpenAPI 3.1 description of the HTTP interface, built from the model's signature."""
 
+from collections.abc import Mapping
+
 from ..signature import Input, Signature
 from .tensors import DATATYPES
 
@@ -17,8 +19,8 @@ _PROBLEMS = {
 }
 
 
-def describe(signature: Signature, max_rows: int) -> Json:
-    """The OpenAPI document of a service with this signature."""
+def describe(signature: Signature, max_rows: int, headers: Mapping[str, Mapping[str, str]]) -> Json:
+    """The OpenAPI document of a service with this signature; `headers` are by path."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -27,8 +29,8 @@ def describe(signature: Signature, max_rows: int) -> Json:
             "description": f"Answers with {signature.output.name}: {signature.output.description}.",
         },
         "paths": {
-            "/predict": {"post": _predict(signature, max_rows)},
-            **_open_inference(signature),
+            "/predict": {"post": _predict(signature, max_rows) | _asked(headers, "/predict")},
+            **_open_inference(signature, headers),
             "/livez": {"get": _probe("Is the process alive?")},
             "/readyz": {"get": _probe("Does the process take requests?", 503)},
         },
@@ -59,7 +61,16 @@ def _predict(signature: Signature, max_rows: int) -> Json:
     }
 
 
-def _open_inference(signature: Signature) -> Json:
+def _asked(headers: Mapping[str, Mapping[str, str]], path: str) -> Json:
+    """The headers that a caller may send to a path."""
+    parameters = [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in headers.get(path, {}).items()
+    ]
+    return {"parameters": parameters} if parameters else {}
+
+
+def _open_inference(signature: Signature, headers: Mapping[str, Mapping[str, str]]) -> Json:
     model = f"/v2/models/{signature.name}"
     return {
         "/v2": {"get": _v2("Name, version and extensions of the server")},
@@ -71,7 +82,7 @@ def _open_inference(signature: Signature) -> Json:
             for suffix, operation in {
                 "": {"get": _v2("Inputs and outputs of the model")},
                 "/ready": {"get": _probe("Does the model answer?", 503)},
-                "/infer": {"post": _infer(signature)},
+                "/infer": {"post": _infer(signature) | _asked(headers, f"{path}/infer")},
             }.items()
         },
     }

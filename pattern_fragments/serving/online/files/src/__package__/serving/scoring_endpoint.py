@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -43,6 +43,14 @@ class Answer(msgspec.Struct, frozen=True):
 class Interface(Protocol):
     """What callers and this service say to each other: bytes in, bytes out."""
 
+    @property
+    def content_types(self) -> frozenset[bytes]:
+        """What a request may be."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of its own that a caller may send, and what each says."""
+
     def answer(self, body: bytes, headers: Headers) -> Answer:
         """Answer a request; raises Refusal."""
 
@@ -60,7 +68,6 @@ class ScoringEndpoint:
         admission: Admission,
         executor: ThreadPoolExecutor,
         *,
-        content_types: frozenset[bytes],
         inline_body_bytes: int,
         request_timeout_s: float,
         log_requests: bool,
@@ -69,7 +76,7 @@ class ScoringEndpoint:
         self._observers = observers
         self._admission = admission
         self._executor = executor
-        self._content_types = content_types
+        self._content_types = interface.content_types
         self._inline_body_bytes = inline_body_bytes
         self._request_timeout_s = request_timeout_s
         self._log_requests = log_requests

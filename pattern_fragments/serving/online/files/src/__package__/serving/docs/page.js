@@ -78,6 +78,9 @@ function drawOperations(paths) {
       const details = element("details");
       details.append(element("summary", `${method.toUpperCase()} ${path}`));
       details.append(element("p", operation.summary));
+      for (const { name, description } of operation.parameters || []) {
+        details.append(element("p", `Header ${name}: ${description}`));
+      }
       const table = element("table");
       for (const [status, response] of Object.entries(operation.responses)) {
         const line = element("tr");

@@ -1,0 +1,1 @@
+"""Experiments, from the header of a request to the verdict."""

@@ -1,0 +1,1 @@
+"""Whether a new version may take over: both versions are asked about the same rows."""

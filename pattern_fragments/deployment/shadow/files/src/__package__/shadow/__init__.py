@@ -1,0 +1,1 @@
+"""A candidate that scores what the champion scores, and never answers anybody."""
