@@ -53,21 +53,25 @@ _RESERVED = frozenset({"end", "graph", "flowchart", "subgraph", "class", "style"
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
-_CONDITION = re.compile(r"\s*\{%-?\s*(if|else|endif)\b[^%]*%\}\s*")
+_CONDITION = re.compile(r"\s*\{%-?\s*(if|elif|else|endif)\b[^%]*%\}\s*")
 
 
 def variants(text: str) -> list[str]:
-    """What a diagram may become: with the lines of each `if`, and with those of each `else`; numbers stay."""
-    both: list[list[str]] = [[], []]
-    branch = ""
-    for line in text.splitlines():
-        condition = _CONDITION.fullmatch(line)
-        if condition:
-            branch = "" if condition[1] == "endif" else condition[1]
-        for lines, other in zip(both, ("else", "if"), strict=True):
-            lines.append("" if condition or branch == other else line)
-    texts = ["\n".join(lines) + "\n" for lines in both]
-    return texts if texts[0] != texts[1] else texts[:1]
+    """What a diagram may become: with the first branch of each `if`, with the second, and so on; numbers stay."""
+    conditions = [_CONDITION.fullmatch(line) for line in text.splitlines()]
+    most = sum(condition is not None and condition[1] != "endif" for condition in conditions)
+    texts = []
+    for number in range(most + 1):
+        lines, branch, is_last = [], 0, True
+        for line, condition in zip(text.splitlines(), conditions, strict=True):
+            if condition:
+                branch = branch + 1 if condition[1] in {"elif", "else"} else 0
+                is_last = condition[1] in {"else", "endif"}
+            # What stands outside, and what stands under `else`, is there for every later number, too.
+            is_there = not condition and (branch == number or (is_last and branch <= number))
+            lines.append(line if is_there else "")
+        texts.append("\n".join(lines) + "\n")
+    return list(dict.fromkeys(texts))
 
 
 def mermaid_problems(text: str) -> Iterator[Problem]:

