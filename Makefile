@@ -104,9 +104,21 @@ prove: setup ## the full proof: every combination, with all tests; writes docs/p
 space: setup ## print the decisions, their choices and every valid combination
 	$(BIN)/python -m hooks.space --all
 
+.PHONY: framework
+framework: setup ## write docs/DECISION_FRAMEWORK.md and docs/situations.md from manifests, criteria, trees and situations
+	$(BIN)/python -m hooks.framework
+
 .PHONY: diagrams
 diagrams: setup ## parse every diagram with the real Mermaid and PlantUML parsers (needs npm and Java)
 	$(BIN)/python -m hooks.parse_diagrams
+
+.PHONY: fleet
+fleet: setup ## what services are made of, and how far behind: make fleet REPOS="../services list.txt" ARGS="--html fleet.html"
+	@$(BIN)/python -m hooks.fleet $(ARGS) -- $(REPOS)
+
+.PHONY: release-notes
+release-notes: setup ## what a release means for services, by pattern: make release-notes SINCE=v1.0.0 TO=HEAD
+	@$(BIN)/python -m hooks.release_notes "$(SINCE)" "$(or $(TO),HEAD)"
 
 .PHONY: new-pattern
 new-pattern: setup ## start a pattern: make new-pattern DECISION=monitoring VALUE=drift NAME="Drift"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from .criteria import Criterion as Criterion
+from .criteria import read_criteria
 from .findings import Finding
 from .manifest import Manifest
 from .schema_errors import validate
@@ -30,6 +32,14 @@ class Decision:
     line: int = 1
     implied: bool = False
     """It is not asked: all patterns whose needs are met are taken."""
+    number: int = 0
+    """That of its record, for good."""
+    title: str = ""
+    question: str = ""
+    asks: tuple[str, ...] = ()
+    """The criteria by which the guided way compares its patterns, in the order they are asked."""
+    announced: tuple[tuple[str, str], ...] = ()
+    """Values without a pattern yet, each with what it would be."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,8 @@ class Catalogue:
     folders: tuple[PatternFolder, ...]
     questions: frozenset[str]
     findings: tuple[Finding, ...]
+    criteria: tuple[Criterion, ...] = ()
+    """What the guided way asks, in the order it is asked."""
 
     @property
     def patterns(self) -> list[tuple[PatternFolder, Manifest]]:
@@ -147,7 +159,10 @@ def read_catalogue(root: Path) -> Catalogue:
             folder, found = _read_folder(path)
             folders.append(folder)
             findings += found
-    return Catalogue(root, decisions, tuple(folders), frozenset(_questions(root, text)), tuple(findings))
+    criteria, found = read_criteria(root, [name for row in decisions for name in row.asks])
+    return Catalogue(
+        root, decisions, tuple(folders), frozenset(_questions(root, text)), (*findings, *found), tuple(criteria)
+    )
 
 
 def _read_folder(path: Path) -> tuple[PatternFolder, list[Finding]]:
@@ -185,6 +200,11 @@ def _decisions(text: str) -> tuple[tuple[Decision, ...], str]:
                     bool(row.get("multiple")),
                     above + source.line("decisions", "default", index),
                     bool(row.get("implied")),
+                    int(row.get("number") or 0),
+                    str(row.get("title") or ""),
+                    str(row.get("question") or ""),
+                    tuple(row.get("asks") or ()),
+                    tuple((row.get("announced") or {}).items()),
                 )
                 for index, row in enumerate(rows)
                 if isinstance(row, dict) and isinstance(row.get("name"), str)

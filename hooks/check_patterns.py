@@ -12,6 +12,7 @@ from pathlib import Path
 from .catalogue import FRAGMENTS, Catalogue, NoCatalogueError, read_catalogue
 from .file_rules import check_files
 from .findings import Finding, report
+from .golden_paths import check_golden_paths
 from .manifest_rules import check_manifest, check_together
 
 
@@ -30,6 +31,7 @@ def _raw_findings(catalogue: Catalogue) -> Iterator[Finding]:
     for folder, manifest in catalogue.patterns:
         yield from check_manifest(catalogue, folder, manifest)
     yield from check_together(catalogue)
+    yield from check_golden_paths(catalogue)
     for decision in sorted((catalogue.root / FRAGMENTS).glob("*")):
         if decision.is_dir() and decision.name not in catalogue.order and any(decision.iterdir()):
             yield Finding(decision, 1, "folder", f"{decision.name} is no decision; copier.yml lists them")

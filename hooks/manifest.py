@@ -226,6 +226,12 @@ class Manifest(_Model):
     fits: dict[Slug, list[Slug]] = Field(
         default={}, description="criteria of the guided way, each with the answers that speak for it"
     )
+    against: dict[Slug, list[Slug]] = Field(
+        default={}, description="criteria of the guided way, each with the answers that speak against it"
+    )
+    unfit: dict[Slug, list[Slug]] = Field(
+        default={}, description="criteria of the guided way, each with the answers with which it cannot work"
+    )
     provides: list[Slug] = Field(default=[], description="a list of capabilities it gives")
     needs: list[Slug] = Field(default=[], description="a list of capabilities that earlier decisions must provide")
     context: Text = Field(description="one or two sentences: which force leads here")

@@ -17,6 +17,7 @@ def check_manifest(catalogue: Catalogue, folder: PatternFolder, manifest: Manife
     yield from _changelog_tells_the_version(folder, manifest)
     yield from _replacement_exists(catalogue, folder, manifest)
     yield from _wiring_imports_exist(catalogue, folder, manifest)
+    yield from _criteria_are_asked(catalogue, folder, manifest)
 
 
 def check_together(catalogue: Catalogue) -> Iterator[Finding]:
@@ -122,6 +123,25 @@ def _replacement_exists(catalogue: Catalogue, folder: PatternFolder, manifest: M
             f"{manifest.replaced_by} is deprecated itself; name the pattern that stays",
             "replaced_by",
         )
+
+
+def _criteria_are_asked(catalogue: Catalogue, folder: PatternFolder, manifest: Manifest) -> Iterator[Finding]:
+    """The guided way asks what a pattern is compared by, and no answer speaks for it and against it."""
+    asked = next((row.asks for row in catalogue.decisions if row.name == manifest.decision), ())
+    known = {row.name: row for row in catalogue.criteria}
+    for field, rows in (("fits", manifest.fits), ("against", manifest.against), ("unfit", manifest.unfit)):
+        for name, answers in rows.items():
+            if name not in asked:
+                message = f"{name!r} is not asked for {manifest.decision}; {did_you_mean(name, asked)}"
+                yield folder.finding(message, field, name, field=f"{field}.{name}")
+            for answer in answers if name in known else ():
+                if answer not in known[name].values:
+                    message = f"{answer!r} is no answer to {name}; {did_you_mean(answer, known[name].values)}"
+                    yield folder.finding(message, field, name, field=f"{field}.{name}")
+                before = {"fits": [], "against": ["fits"], "unfit": ["fits", "against"]}[field]
+                if any(answer in getattr(manifest, other).get(name, ()) for other in before):
+                    message = f"{answer!r} is said of the pattern twice; keep one of fits, against and unfit"
+                    yield folder.finding(message, field, name, field=f"{field}.{name}")
 
 
 def _wiring_imports_exist(catalogue: Catalogue, folder: PatternFolder, manifest: Manifest) -> Iterator[Finding]:

@@ -52,8 +52,9 @@ def provided(catalogue: Catalogue, chosen: Combination) -> frozenset[str]:
 
 
 def answers(catalogue: Catalogue, chosen: Combination) -> dict[str, str | list[str]]:
-    """A combination as answers for Copier; a decision that is not asked is left out."""
-    return {
+    """A combination as answers for Copier, picked one by one; a decision that is not asked is left out."""
+    way: dict[str, str | list[str]] = {"guidance": "direct"} if "guidance" in catalogue.questions else {}
+    return way | {
         decision.name: list(chosen[decision.name]) if decision.multiple else chosen[decision.name][0]
         for decision in catalogue.decisions
         if decision.name in chosen and decision.name in catalogue.questions

@@ -77,7 +77,8 @@ def read_yaml(text: str, tolerant: bool = False) -> tuple[YamlSource | None, lis
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         return None, [Problem(line, "holds a control character, which YAML does not allow")]
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, LookupError, AttributeError) as error:
+        # The last two: what PyYAML makes of a tag that its value cannot be, such as `!!bool 7`.
         return None, [Problem(1, f"holds a value that YAML cannot read: {error}")]
     except RecursionError:
         return None, [Problem(1, "is nested too deeply; a manifest needs three levels")]

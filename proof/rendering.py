@@ -88,8 +88,21 @@ class Renderer:
         return self.root / str(self._config["_subdirectory"])
 
     def render(self, chosen: Combination) -> Service:
-        """The service of a combination."""
-        context = self._context(chosen)
+        """The service of a combination, picked pattern by pattern."""
+        return self._render(chosen, self._context(chosen))
+
+    def guided(self, chosen: Combination, stated: Mapping[str, str]) -> Service:
+        """The service of a combination, chosen in the guided way after these answers; nothing of it is remembered."""
+        renderer = Renderer(self.root, self._project_name, memory=False)
+        given = {**answers(self.catalogue, chosen), "guidance": "guided", **stated}
+        return renderer._render(chosen, renderer._context(chosen, given=given))
+
+    def walk(self, stated: Mapping[str, str]) -> dict[str, Any]:
+        """What the guided way remembers when these answers are given where they are asked, and nothing is overruled."""
+        context = self._context({}, given={"guidance": "guided", **stated})
+        return {name: context[name] for name in context["_copier_answers"] if not name.startswith("_")}
+
+    def _render(self, chosen: Combination, context: Mapping[str, Any]) -> Service:
         ids = frozenset(row["id"] for row in context["chosen"])
         visible = self._visible(context)
         files: dict[str, bytes] = {}
@@ -166,9 +179,9 @@ class Renderer:
         rows = self._text(self._config[decision]["choices"], self._context(chosen, before=decision))
         return {choice["value"]: choice["validator"] for _, choice in yaml.safe_load(rows)}
 
-    def _context(self, chosen: Combination, before: str = "") -> dict[str, Any]:
+    def _context(self, chosen: Combination, before: str = "", given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Every variable of the questionnaire, hidden ones included, as Copier would compute them; up to a question."""
-        given = {"project_name": self._project_name, **answers(self.catalogue, chosen)}
+        given = {"project_name": self._project_name, **(given or answers(self.catalogue, chosen))}
         remembered: dict[str, Any] = {"_src_path": str(self.root)}
         context: dict[str, Any] = {
             **self._constants,
@@ -182,7 +195,7 @@ class Renderer:
             if name.startswith("_") or name in self._constants:
                 continue
             context[name] = given[name] if name in given else self._default(question, context)
-            if question.get("when", True):
+            if self._is_asked(question, context):
                 remembered[name] = context[name]
         return context
 
@@ -219,6 +232,10 @@ class Renderer:
             return default
         parse = yaml.safe_load if question.get("multiselect") else _PARSERS[question.get("type", "yaml")]
         return parse(self._text(default, context))
+
+    def _is_asked(self, question: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
+        when = question.get("when", True)
+        return bool(yaml.safe_load(self._text(when, context))) if isinstance(when, str) else bool(when)
 
     def _text(self, template: str, context: Mapping[str, Any]) -> str:
         if template not in self._texts:

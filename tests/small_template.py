@@ -25,7 +25,7 @@ DOMAIN = ("src/my_service/domain/", "tests/domain/")
 
 
 def small_template(folder: Path) -> Path:
-    """Write the template and tag it v1.0.0; six patterns can be chosen in 10 ways."""
+    """Write the template and tag it v1.0.0; its patterns can be chosen in 10 ways."""
     service = Path("templates/service")
     shutil.copytree(
         ROOT / "templates", folder / "templates", ignore=lambda path, names: names if _left_out(path) else []
@@ -53,6 +53,7 @@ def small_template(folder: Path) -> Path:
     small_pattern(folder, "monitoring/system", "ML-MON-901", "src/__package__/metrics.py", provides=["metrics"])
     small_pattern(folder, "monitoring/probe", "ML-MON-902", "src/__package__/probe.py", needs=["http"])
     small_pattern(folder, "feature_store/inline", "ML-FEAT-901", "src/__package__/features.py")
+    small_pattern(folder, "risk/baseline", "ML-GOV-901", "docs/risk.md")
     commit_all(folder, tag="v1.0.0")
     return folder
 

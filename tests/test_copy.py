@@ -15,11 +15,14 @@ def test_defaults_give_the_realtime_path(default_service: Path) -> None:
         "project_name": "flight-delays",
         "description": "Predicts whether a flight will arrive more than 15 minutes late.",
         "owner": "my-org/my-team",
+        "guidance": "golden_path",
         "golden_path": "realtime",
+        "primary_function": "predict",
         "serving": "online",
         "deployment": "canary",
         "monitoring": ["system", "data_quality", "drift", "performance"],
         "feature_store": "inline",
+        "risk": "baseline",
     }
 
 

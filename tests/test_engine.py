@@ -62,7 +62,8 @@ def test_a_dropped_in_pattern_reaches_choices_files_slots_settings_and_docs(temp
 def test_a_golden_path_fills_the_defaults_that_are_possible(template: Path, tmp_path: Path) -> None:
     add_pattern(template, "serving", "offline", "ML-SERV-000", provides=["endpoints"])
     add_pattern(template, "deployment", "split", "ML-DEP-900", needs=["http"])
-    path = {"name": "splitting", "title": "For a test", "answers": {"serving": "online", "deployment": "split"}}
+    path: dict[str, object] = {"name": "splitting", "title": "For a test", "for": "tests"}
+    path["answers"] = {"serving": "online", "deployment": "split"}
     (template / "templates" / "golden_paths" / "splitting.yml").write_text(yaml.safe_dump(path))
     commit_all(template)
 
@@ -75,14 +76,53 @@ def test_a_golden_path_fills_the_defaults_that_are_possible(template: Path, tmp_
 
     assert deployment("golden_path=splitting") == "online split"
     assert deployment("golden_path=splitting", "serving=offline") == "offline rolling", "split needs http"
-    assert deployment("golden_path=custom") == "offline rolling", "the first possible patterns by id"
+    assert deployment("guidance=direct", "serving=offline") == "offline rolling", (
+        "the recommended of the possible patterns"
+    )
+
+
+def test_what_a_golden_path_locks_is_not_asked_and_cannot_be_changed(template: Path, tmp_path: Path) -> None:
+    path = template / "templates" / "golden_paths" / "nightly.yml"
+    path.write_text(path.read_text() + "locked: [serving, monitoring]\n")
+    commit_all(template)
+    nightly = ("copy", "--defaults", "--vcs-ref", "HEAD", "--data", "golden_path=nightly")
+    service = tmp_path / "my-service"
+    copier(*nightly, "--quiet", template, service)
+    remembered = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    assert remembered["deployment"] == "next_run"
+    assert not {"serving", "monitoring"} & remembered.keys()
+    lock = (service / "patterns.lock").read_text()
+    assert 'value = "batch"' in lock
+    assert 'value = "system"' in lock
+    for data, sentence in (
+        ("serving=online", "the golden path nightly locks serving to batch"),
+        ("monitoring=[drift]", "the golden path nightly locks monitoring to system"),
+    ):
+        done = copier(*nightly, "--data", data, template, tmp_path / "refused", check=False)
+        assert done.returncode != 0
+        assert sentence in done.stderr.strip().splitlines()[-1]
+        assert not (tmp_path / "refused").exists()
+    copier(*nightly, "--quiet", "--data", "serving=batch", template, tmp_path / "same")
+
+    commit_all(service, "Start")
+    path.write_text(path.read_text().replace("monitoring: [system]", "monitoring: [system, drift]"))
+    commit_all(template)
+    copier("update", "--defaults", "--quiet", "--vcs-ref", "HEAD", cwd=service)
+    assert 'value = "drift"' in (service / "patterns.lock").read_text(), "a service follows what its path locks"
+
+
+def test_a_function_without_a_pattern_is_shown_and_refused(git_template: Path, tmp_path: Path) -> None:
+    data = ("--data", "primary_function=answer")
+    done = copier("copy", "--defaults", *data, git_template, tmp_path / "x", check=False)
+    assert done.returncode != 0
+    assert "there is no pattern for it yet" in done.stderr.strip().splitlines()[-1]
 
 
 def test_a_deprecated_pattern_is_never_a_default(template: Path, tmp_path: Path) -> None:
     add_pattern(template, "deployment", "ancient", "ML-DEP-000", status="deprecated")
     commit_all(template)
     service = tmp_path / "my-service"
-    copier("copy", "--defaults", "--quiet", "--vcs-ref", "HEAD", "--data", "golden_path=custom", template, service)
+    copier("copy", "--defaults", "--quiet", "--vcs-ref", "HEAD", "--data", "guidance=direct", template, service)
     assert yaml.safe_load((service / ".copier-answers.yml").read_text())["deployment"] == "rolling"
 
 
@@ -109,7 +149,7 @@ def test_the_record_of_patterns_can_be_read_by_a_report(default_service: Path) -
     manifests = [yaml.safe_load(path.read_text()) for path in (ROOT / "pattern_fragments").glob("*/*/pattern.yml")]
     versions = {manifest["id"]: manifest["version"] for manifest in manifests}
     assert list(dict.fromkeys(row["decision"] for row in rows)) == [
-        *("primary_function", "serving", "deployment", "monitoring", "feature_store"),
+        *("primary_function", "serving", "deployment", "monitoring", "feature_store", "risk", "safeguards"),
         *("exposition", "prediction_log", "workload", "measurement", "rehearsal"),
     ]
     assert json.dumps({row["id"]: row["version"] for row in rows}, sort_keys=True) == json.dumps(

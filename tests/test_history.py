@@ -31,12 +31,14 @@ def revisions() -> list[str]:
 
 
 def cases() -> list[tuple[str, str]]:
-    """Each revision with each golden path that it knew."""
-    return [
-        (revision, Path(name).stem)
-        for revision in revisions()
-        for name in git("ls-tree", "--name-only", revision, "templates/golden_paths/")
-    ]
+    """Each revision with each golden path that it knew; earlier ones called it `custom` to have none."""
+    found = []
+    for revision in revisions():
+        names = [Path(name).stem for name in git("ls-tree", "--name-only", revision, "templates/golden_paths/")]
+        found += [(revision, name) for name in names]
+        if any("'custom'" in line for line in git("show", f"{revision}:templates/compose.jinja")):
+            found.append((revision, "custom"))
+    return found
 
 
 @pytest.fixture(scope="session")

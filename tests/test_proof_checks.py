@@ -151,6 +151,11 @@ WHOLE_DEFECTS: dict[str, tuple[str, Change, str]] = {
         instead("import argparse\n", "import argparse\n\nimport yaml\n"),
         "deploy/rollout.py:{}: imports yaml; `python3 deploy/rollout.py` runs it, without any package.",
     ),
+    "a module beside a script for any Python imports a package": (
+        "deploy/environment.py",
+        instead("import re\n", "import re\n\nimport yaml\n"),
+        "deploy/environment.py:{}: imports yaml; `python3 deploy/rollout.py` runs it, without any package.",
+    ),
     "a setting that nothing reads": (
         f"{PACKAGE}/settings.py",
         instead("    threads: int", "    spare: int = 1\n    threads: int"),

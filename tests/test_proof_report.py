@@ -34,7 +34,8 @@ def test_it_names_the_command_and_the_nearest_passing_service(renderer: Renderer
     told = explain(renderer.catalogue, failing, ["README.md:3: is wrong."], passing[1])
     assert told.startswith("README.md:3: is wrong.\n")
     assert (
-        "Make it: .venv/bin/copier copy --vcs-ref HEAD --defaults --data 'serving=online' --data 'deployment=rolling' "
+        "Make it: .venv/bin/copier copy --vcs-ref HEAD --defaults --data 'guidance=direct' "
+        "--data 'primary_function=predict' --data 'serving=online' --data 'deployment=rolling' "
         "--data 'monitoring=[system]' --data 'feature_store=inline' . build/"
     ) in told
     assert "  deployment: split instead of rolling\n  monitoring: none instead of system\n" in told

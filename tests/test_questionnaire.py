@@ -18,11 +18,14 @@ QUESTIONS = {
     "project_name": "Name of the service",
     "description": "What does the service predict",
     "owner": "Who owns the service",
+    "guidance": "Guidance:",
     "golden_path": "Golden path:",
+    "primary_function": "Primary function:",
     "serving": "Serving style:",
     "deployment": "Deployment strategy:",
     "monitoring": "Monitoring:",
     "feature_store": "Feature store:",
+    "risk": "Risk tier:",
 }
 
 
@@ -48,8 +51,10 @@ def terminal(template: Path, service: Path) -> Iterator[pexpect.spawn]:
 
 
 def walk(child: pexpect.spawn, keys: dict[str, Sequence[str]]) -> None:
-    """Answer every question in order, with `keys` and then Enter."""
+    """Answer every question in order, with `keys` and then Enter; there is no path where the guidance is another."""
     for name, text in QUESTIONS.items():
+        if name == "golden_path" and keys.get("guidance"):
+            continue
         child.expect_exact(text)
         for key in keys.get(name, ()):
             child.send(key)
@@ -96,6 +101,46 @@ def test_an_interrupted_walk_writes_nothing(git_template: Path, tmp_path: Path) 
     assert not service.exists()
 
 
+def test_the_guided_way_asks_only_what_matters_and_gives_reasons(git_template: Path, tmp_path: Path) -> None:
+    service = tmp_path / "flight-delays"
+    with terminal(git_template, service) as child:
+        for name in ("project_name", "description", "owner"):
+            child.expect_exact(QUESTIONS[name])
+            child.send(ENTER)
+        child.expect_exact(QUESTIONS["guidance"])
+        child.send(DOWN + ENTER)
+        child.expect_exact(QUESTIONS["primary_function"])
+        child.send(ENTER)
+        # Whoever uses the answers hours later is served by batch, however inputs arrive: that is not asked.
+        child.expect_exact("Who waits for the answer")
+        child.send(DOWN + DOWN + ENTER)
+        child.expect_exact("Advised: Batch scoring")
+        child.expect_exact("for it: the answers are used hours later")
+        child.expect_exact("Next best: Online serving")
+        child.send(ENTER)
+        # A split of the traffic is impossible without callers, so what runs the service does not matter.
+        child.expect_exact("How fast must a bad model be undone?")
+        child.send(ENTER)
+        for text in ("What is unknown about a new model", "What does a wrong answer cost", "Deployment strategy:"):
+            child.expect_exact(text)
+            child.send(ENTER)
+        for text in ("Is somebody called", "Who makes the inputs", "How late", "How does what is predicted change"):
+            child.expect_exact(text)
+            child.send(ENTER)
+        child.expect_exact("Monitoring:")
+        child.send(ENTER)
+        for text in ("Who else uses", "How old may", "Feature store:", "What are the data about?"):
+            child.expect_exact(text)
+            child.send(ENTER)
+        child.expect_exact("Risk tier:")
+        child.send(ENTER)
+    assert child.exitstatus == 0
+    remembered = answers(service)
+    assert remembered["guidance"] == "guided"
+    assert remembered["serving"] == "batch"
+    assert not {"arrival", "runs_on", "traffic", "golden_path"} & remembered.keys()
+
+
 @pytest.fixture(scope="module")
 def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template with a second pattern in more decisions, some of which rule others out."""
@@ -111,14 +156,14 @@ def wide_template(plain_template: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 WALKS = list(
-    itertools.product([(), (DOWN,)], [(), (DOWN,)], [(), (DOWN,)], [(), (SPACE,), (DOWN, SPACE)], [(), (DOWN,)])
+    itertools.product([(), (DOWN, DOWN)], [(), (DOWN,)], [(), (DOWN,)], [(), (SPACE,), (DOWN, SPACE)], [(), (DOWN,)])
 )
 
 
 @pytest.mark.parametrize("walked", WALKS[::5], ids=lambda walked: "-".join(str(len(keys)) for keys in walked))
 def test_no_walk_crashes(wide_template: Path, tmp_path: Path, walked: tuple[tuple[str, ...], ...]) -> None:
     service = tmp_path / "flight-delays"
-    names = ("golden_path", "serving", "deployment", "monitoring", "feature_store")
+    names = ("guidance", "serving", "deployment", "monitoring", "feature_store")
     with terminal(wide_template, service) as child:
         walk(child, dict(zip(names, walked, strict=True)))
     assert child.exitstatus == 0
@@ -132,7 +177,7 @@ def test_no_walk_crashes(wide_template: Path, tmp_path: Path, walked: tuple[tupl
 
 def test_a_ruled_out_choice_stays_visible_with_its_reason(wide_template: Path, tmp_path: Path) -> None:
     with terminal(wide_template, tmp_path / "flight-delays") as child:
-        for name in ("project_name", "description", "owner", "golden_path"):
+        for name in ("project_name", "description", "owner", "guidance", "golden_path", "primary_function"):
             child.expect_exact(QUESTIONS[name])
             child.send(ENTER)
         child.expect_exact(QUESTIONS["serving"])

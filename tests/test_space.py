@@ -39,6 +39,7 @@ def test_the_space_holds_each_valid_service_once(wide: Catalogue) -> None:
         "deployment": {"rolling", "split", "mirror"},
         "monitoring": {"system", "probe", "census"},
         "feature_store": {"inline", "remote"},
+        "risk": {"baseline"},
     }
     small = [
         chosen

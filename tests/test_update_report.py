@@ -1,6 +1,7 @@
 """`make update` of a service: Copier's update, and the report of what it did."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,6 +129,30 @@ def test_patterns_are_named_with_their_old_and_new_version(eventful: Eventful) -
     ]
 
 
+def test_how_the_choices_changed_is_written_down_newest_first(place: Place) -> None:
+    changes = place.service / "docs/decisions/changes.md"
+    assert place.update("--data", "deployment=split").returncode == 0
+    first = changes.read_text()
+    assert re.fullmatch(
+        r"# How the choices changed\n\n## \d{4}-\d\d-\d\d, template v1\.0\.0\n\n- deployment: rolling → split\n", first
+    )
+    commit_all(place.service, "Another deployment")
+    changes.write_text(first + "\nIt was asked for by those on call.\n")
+    commit_all(place.service, "The reason")
+    assert place.update("--data", "monitoring=[]").returncode == 0
+    second = changes.read_text()
+    assert second.index("- monitoring: system, probe → none\n") < second.index("- deployment: rolling → split\n")
+    assert second.endswith("\nIt was asked for by those on call.\n")
+    assert second.count("# How the choices changed\n\n## ") == 1
+
+
+def test_an_update_without_another_choice_writes_down_nothing(place: Place) -> None:
+    revise_a_file(place.template)
+    place.release()
+    assert place.update().returncode == 0
+    assert not (place.service / "docs/decisions/changes.md").exists()
+
+
 def test_a_conflict_is_marked_named_and_no_success(eventful: Eventful) -> None:
     assert eventful.status == 1
     merged = eventful.after["src/my_service/core.py"].decode()
@@ -191,6 +216,7 @@ def test_a_pattern_can_be_removed_and_added_again_by_the_makefile(place: Place) 
 
     done = run("make", "update", "ARGS=--data 'monitoring=[system, probe]'", cwd=place.service)
     assert "Pattern added: monitoring/probe 1.0.0" in done.stdout
+    (place.service / "docs/decisions/changes.md").unlink()
     assert contents(place.service) == start
 
 

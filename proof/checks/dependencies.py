@@ -162,9 +162,17 @@ def _unused(repository: Repository, own: frozenset[str], used: set[str], where: 
 
 
 def _plain_scripts(repository: Repository) -> Iterator[str]:
-    """What `python3 file.py` runs has the standard library and nothing else."""
-    for path in sorted({script for row in repository.facts.values() for script in row.plain_scripts}):
-        if facts := repository.python.get(path):
-            for row in facts.imports:
-                if row.module.split(".")[0] not in sys.stdlib_module_names:
-                    yield f"{path}:{row.line}: imports {row.module}; `python3 {path}` runs it, without any package."
+    """What `python3 file.py` runs has the standard library, what lies beside it, and nothing else."""
+    scripts = {script for row in repository.facts.values() for script in row.plain_scripts}
+    todo = [(path, path) for path in sorted(scripts & repository.python.keys(), reverse=True)]
+    done: set[str] = set()
+    while todo:
+        path, script = todo.pop()
+        if path in done:
+            continue
+        done.add(path)
+        for row in repository.python[path].imports:
+            if beside := repository.beside(row.module, path):
+                todo.append((beside, script))
+            elif row.module.split(".")[0] not in sys.stdlib_module_names:
+                yield f"{path}:{row.line}: imports {row.module}; `python3 {script}` runs it, without any package."

@@ -30,8 +30,8 @@ def record_problems(repository: Repository, catalogue: Catalogue) -> Iterator[st
         "docs/patterns", _below(repository, "docs/patterns/"), {page_of(row) for row in repository.patterns}
     )
     records = {
-        decision.name: f"docs/decisions/{number:04d}-{decision.name.replace('_', '-')}.md"
-        for number, decision in enumerate(catalogue.decisions, start=1)
+        decision.name: f"docs/decisions/{decision.number:04d}-{decision.name.replace('_', '-')}.md"
+        for decision in catalogue.decisions
         if not decision.implied or any(row.decision == decision.name for row in repository.patterns)
     }
     present = _below(repository, "docs/decisions/")

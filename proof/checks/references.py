@@ -18,6 +18,7 @@ FOUND_BY_A_TOOL = (
     ".github/CODEOWNERS",  # GitHub
     ".github/workflows/*.yaml",  # GitHub
     ".gitignore",  # git
+    ".mailmap",  # git
     ".pre-commit-config.yaml",  # pre-commit
     "**/kustomization.yaml",  # kubectl, which is given the folder
     "Dockerfile",  # Docker
@@ -196,12 +197,16 @@ class _References:
                 yield f"{path}:1: no command runs this module, and nothing that one runs imports it."
 
     def _named_by_code(self, path: str) -> bool:
-        """A data file of the package is opened by its name; what tests share is imported, or is a package of tests."""
+        """A data file of the package is opened by its name; what tests share is imported, or is a package of tests.
+
+        Of several, code may know what their names have in common.
+        """
         name = PurePosixPath(path)
         if name.suffix == ".py":
             imported = {row.module.split(".")[-1] for facts in self.repository.python.values() for row in facts.imports}
             return name.stem in imported or name.name == "__init__.py"
-        return self.made(name.name)
+        shapes = {shape for row in self.repository.python.values() for shape in row.strings if _SHAPE.fullmatch(shape)}
+        return self.made(name.name) or any(fnmatchcase(name.name, shape) for shape in shapes)
 
 
 def _matches(path: str, shape: str) -> bool:
@@ -209,6 +214,7 @@ def _matches(path: str, shape: str) -> bool:
     return path.count("/") == shape.count("/") and fnmatchcase(path, shape)
 
 
+_SHAPE = re.compile(r"\w+\*\.\w+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 _FOUND = re.compile(
     "|".join(re.escape(shape).replace(r"\*\*", ".*").replace(r"\*", "[^/]*") for shape in FOUND_BY_A_TOOL)

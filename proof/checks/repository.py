@@ -57,14 +57,16 @@ class Repository:
         return f"{path}:{self.facts[path].text.count(chr(10), 0, max(position, 0)) + 1}"
 
     def is_own(self, module: str, path: str) -> bool:
-        """Whether an import means a module of this repository; tests import what lies beside them."""
+        """Whether an import means a module of this repository; tests and scripts import what lies beside them."""
         top = module.split(".")[0]
-        if top in (self.package, "src", "tests"):
+        if top in (self.package, "src", "tests") or self.beside(module, path):
             return True
-        if not path.startswith("tests/"):
-            return False
-        beside = path.rpartition("/")[0]
-        return any(name in self.paths for name in (f"{beside}/{top}.py", f"tests/{top}.py", f"tests/{top}"))
+        return path.startswith("tests/") and any(name in self.paths for name in (f"tests/{top}.py", f"tests/{top}"))
+
+    def beside(self, module: str, path: str) -> str | None:
+        """The path of the module in the folder of a file outside of src/, which an import there means."""
+        found = f"{path.rpartition('/')[0]}/{module.split('.')[0]}.py"
+        return found if found in self.paths and not path.startswith("src/") else None
 
     def reachable(self, starts: frozenset[str]) -> frozenset[str]:
         """The modules that are loaded when the given ones are run; imports inside of functions count."""

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["copier>=9.15,<10"]
+# dependencies = ["copier>=9.15,<10", "pyyaml>=6,<7"]
 # ///
 """Brings this repository to the newest revision of its patterns, and tells what changed.
 
@@ -27,8 +27,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 ANSWERS = ".copier-answers.yml"
+CHANGES = Path("docs/decisions/changes.md")
+CHANGES_TITLE = b"# How the choices changed\n\n"
+TOLD_ELSEWHERE = {"project_name", "description", "owner"}
 WITHOUT_UPDATE = {"-h", "--help", "--help-all", "-v", "--version", "-n", "--pretend"}
 
 
@@ -53,6 +58,7 @@ def main() -> int:
             copier(after, "update", ".", unasked, *sys.argv[1:])
             copy(ANSWERS, ROOT, made)
             copier(made, "recopy", "--vcs-ref=:current:", "--defaults", "--overwrite", "--quiet")
+            write_down_choices(after)
             update = compare(made, after, Path(scratch, "index"))
             lines = list(report(update, kept))
             bring_home(update, kept)
@@ -89,6 +95,41 @@ class Update:
     """The conflicts as git's index records them."""
     lost: list[str]
     """Files with lines that were written here and are not in the result."""
+
+
+def write_down_choices(after: Path) -> None:
+    """Put on top of the record of changes what was decided otherwise than before."""
+    old, new = answers(ROOT), answers(after)
+    told = {name for name in old.keys() | new.keys() if not name.startswith("_")} - TOLD_ELSEWHERE
+    rows = [
+        f"- {name}: {shown(old.get(name))} → {shown(new.get(name))}"
+        for name in sorted(told)
+        if old.get(name) != new.get(name)
+    ]
+    if rows:
+        title = f"## {time.strftime('%Y-%m-%d')}, template {new.get('_commit', 'unknown')}"
+        path = after / CHANGES
+        before = (content(path) or CHANGES_TITLE).decode()
+        entries = before.removeprefix(CHANGES_TITLE.decode())
+        text = "\n".join([CHANGES_TITLE.decode() + title, "", *rows, ""])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + ("\n" + entries if entries else ""), encoding="utf-8")
+
+
+def answers(folder: Path) -> dict[str, Any]:
+    """What a repository remembers; nothing where that cannot be read."""
+    try:
+        loaded = yaml.safe_load(content(folder / ANSWERS) or b"")
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def shown(answer: object) -> str:
+    """An answer as a reader sees it."""
+    if isinstance(answer, list):
+        return ", ".join(map(str, answer)) or "none"
+    return "not asked" if answer is None else str(answer)
 
 
 def compare(made: Path, after: Path, index: Path) -> Update:

@@ -105,6 +105,24 @@ def test_rows_beyond_what_can_be_held_are_dropped_and_counted() -> None:
     assert isinstance(dropped, int)
     assert dropped >= 5
     assert listening.rows + dropped == 40
+    assert sum(batch.dropped for batch in listening.batches) == dropped
+
+
+def test_of_what_was_dropped_the_observers_are_told_once_though_nothing_came_since() -> None:
+    listening = Listening()
+    listening.go_on.clear()
+    deferred = Deferred([listening], [], waits=False, every_s=3600, most_rows=1)
+    for call in range(3):
+        deferred.scored(scored(1, call))
+    listening.go_on.set()
+    for _ in range(2):
+        deferred.flush()
+    deferred.close()
+    observed = sum(len(batch) for batch in listening.batches)
+    assert sum(batch.dropped for batch in listening.batches) == 3 - observed > 0
+    assert [batch.of("other").dropped for batch in listening.batches] == [
+        batch.dropped for batch in listening.batches
+    ]
 
 
 def test_whoever_must_not_lose_a_row_waits_instead() -> None:

@@ -5,15 +5,20 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from __package__.columns import Columns, InvalidInput, Problem
 from __package__.logs import request_id
 from __package__.model_folder import ModelFolder
+from __package__.observer import Scored
 from __package__.predictor import OnnxPredictor
+from __package__.scoring import Scorer, score_valid
 from __package__.service import Service
 from __package__.signature import Signature
 
@@ -44,6 +49,79 @@ def test_every_prediction_has_an_id_of_its_own(service: Service, signature: Sign
     first, second = service.scorer.score(columns), service.scorer.score(columns)
     ids = {scored.prediction_id(row) for scored in (first, second) for row in range(2)}
     assert len(ids) == 4
+
+
+class Choosy:
+    """A predictor that refuses some rows by their first feature, and answers with it."""
+
+    version = "v1"
+
+    def __init__(self, refuses: Callable[[float], bool]) -> None:
+        self._refuses = refuses
+
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        values = features[:, 0]
+        problems = [
+            Problem(row, "first", "is wrong")
+            for row, value in enumerate(values.tolist())
+            if self._refuses(value)
+        ]
+        if problems:
+            raise InvalidInput(problems)
+        return values
+
+
+class Numbers:
+    """The features of a row are the one number that it has."""
+
+    def features(self, columns: Columns) -> NDArray[np.float32]:
+        return columns["n"].astype(np.float32)[:, None]
+
+    def as_of(self) -> float:
+        return 0.0
+
+
+def choosy(signature: Signature, refuses: Callable[[float], bool]) -> Scorer:
+    return Scorer(signature, Numbers(), Choosy(refuses))
+
+
+def test_rows_that_are_refused_stop_no_others_where_they_must_not(signature: Signature) -> None:
+    columns = {"n": np.arange(500.0)}
+    ids = [f"id {row}" for row in range(500)]
+    scorer = choosy(signature, lambda value: value % 2 == 1)
+    scored, refused = score_valid(scorer, columns, ids)
+    assert scored is not None
+    assert scored.predictions.tolist() == list(range(0, 500, 2))
+    assert [scored.prediction_id(row) for row in range(250)] == ids[::2]
+    assert scored.columns["n"].tolist() == list(range(0, 500, 2))
+    assert list(refused) == list(range(1, 500, 2))
+    assert [(one.field, one.reason) for one in refused[7]] == [("first", "is wrong")]
+
+
+def test_where_all_rows_are_refused_nothing_is_scored(signature: Signature) -> None:
+    scored, refused = score_valid(choosy(signature, lambda _: True), {"n": np.arange(3.0)})
+    assert scored is None
+    assert list(refused) == [0, 1, 2]
+
+
+def test_where_none_is_refused_they_are_scored_in_one_call(signature: Signature) -> None:
+    scored, refused = score_valid(choosy(signature, lambda _: False), {"n": np.arange(3.0)})
+    assert scored is not None
+    assert scored.predictions.tolist() == [0, 1, 2]
+    assert not refused
+
+
+def test_a_refusal_that_names_no_row_is_one_of_all(
+    signature: Signature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = choosy(signature, lambda _: False)
+
+    def refuse(*_: object) -> Scored:
+        raise InvalidInput([Problem(None, "n", "is no input of this model")])
+
+    monkeypatch.setattr(scorer, "score", refuse)
+    with pytest.raises(InvalidInput, match="n: is no input"):
+        score_valid(scorer, {"n": np.arange(3.0)})
 
 
 def test_a_prediction_knows_its_request(service: Service, signature: Signature) -> None:
@@ -97,6 +175,7 @@ def test_serving_imports_nothing_that_only_training_needs() -> None:
     code = """
 import sys
 import tomllib
+from collections.abc import Callable
 from importlib.metadata import packages_distributions
 import __package__.wiring
 print(*{name.partition(".")[0] for name in sys.modules})

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from environment import images_of, kubectl, namespace_of, overlay_of, permit
+
 ROOT = Path(__file__).parents[1]
 INCONCLUSIVE = "InconclusiveAnalysisRun"
 FULLY: dict[str, Any] = {"promoteFull": True}
@@ -39,9 +41,7 @@ def main() -> None:
     if arguments.full and arguments.command != "promote":
         sys.exit("--full belongs to promote.")
     command = promote_fully if arguments.full else COMMANDS[arguments.command]
-    overlay = ROOT / "deploy" / "overlays" / arguments.environment
-    if not overlay.is_dir():
-        sys.exit(f"There is no environment {arguments.environment!r} in deploy/overlays.")
+    overlay = overlay_of(arguments.environment)
     try:
         rollout = Rollout(namespace_of(overlay), arguments.timeout, arguments.every)
         command(rollout, overlay)
@@ -56,6 +56,7 @@ def main() -> None:
 
 def apply(rollout: "Rollout", overlay: Path) -> None:
     """Apply the overlay, and watch."""
+    permit(overlay, images_of(overlay))
     kubectl("apply", "-k", str(overlay))
     see_through(rollout, overlay)
 
@@ -65,14 +66,17 @@ def promote(rollout: "Rollout", overlay: Path) -> None:
     state = rollout.state()
     if state.phase != "Paused":
         sys.exit(f"The rollout does not wait for a decision: it is {state.phase or 'not there'}.")
+    permit(overlay, state.images)
     rollout.resume(state)
     see_through(rollout, overlay)
 
 
 def promote_fully(rollout: "Rollout", overlay: Path) -> None:
     """Give everybody the version that is wanted, however far it is, and watch."""
-    if not rollout.state().has_another:
+    state = rollout.state()
+    if not state.has_another:
         sys.exit("No new version is being tried: apply the overlay first.")
+    permit(overlay, state.images)
     rollout.promote_fully()
     see_through(rollout, overlay)
 
@@ -154,6 +158,9 @@ class State:
 
     paused_by: tuple[str, ...] = ()
 
+    images: tuple[str, ...] = ()
+    """Those of the version that is wanted."""
+
     @property
     def is_over(self) -> bool:
         """The wanted version serves alone, or was given up."""
@@ -195,6 +202,7 @@ def read_state(rollout: dict[str, Any]) -> State:
         and status.get("availableReplicas", 0) >= spec.get("replicas", 1),
         waits=phase == "Paused" and (INCONCLUSIVE in paused_by or not is_timed),
         paused_by=paused_by,
+        images=tuple(each["image"] for each in spec["template"]["spec"]["containers"]),
     )
 
 
@@ -301,25 +309,6 @@ class Rollout:
 
     def _kubectl(self, *arguments: str, read: bool = False) -> subprocess.CompletedProcess[str]:
         return kubectl("-n", self._namespace, *arguments, read=read)
-
-
-def namespace_of(overlay: Path) -> str:
-    """The namespace that an overlay puts its objects into."""
-    text = (overlay / "kustomization.yaml").read_text()
-    found = re.search(r"^namespace: (\S+)$", text, re.MULTILINE)
-    if found is None:
-        sys.exit(f"{overlay}/kustomization.yaml names no namespace.")
-    return found[1]
-
-
-def kubectl(*arguments: str, read: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run kubectl; what it says goes to the screen as it comes, unless it is to be read."""
-    return subprocess.run(  # noqa: S603 - no shell, and the caller's own words
-        ["kubectl", *arguments],  # noqa: S607 - whichever is on the PATH
-        stdout=subprocess.PIPE if read else None,
-        text=True,
-        check=True,
-    )
 
 
 def say(line: str) -> None:

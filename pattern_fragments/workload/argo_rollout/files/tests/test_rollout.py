@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 KUBECTL = """#!/bin/sh
 echo "$*" >> "{folder}/calls"
 case "$*" in
+    "kustomize "*) echo "          image: {image}" ;;
     *" get analysisruns "*) cat "{folder}/runs" ;;
     *" logs job/verify-1 "*) echo "refused: of version 2, too slow" ;;
     *" get "*)
@@ -29,6 +30,7 @@ case "$*" in
     "apply "*) echo "configured"; exit {apply} ;;
 esac
 """
+IMAGE = "registry:5000/name:0.1.0"
 STEPS = [{"setWeight": 10}, {"analysis": {"templates": []}}, {"pause": {"duration": "60s"}}]
 
 ABORT = '{"status": {"abort": true, "pauseConditions": null, "controllerPause": false}}'
@@ -41,7 +43,11 @@ def rollout(phase: str, message: str = "", *, seen: bool = True, **status: Any) 
     return json.dumps(
         {
             "metadata": {"generation": 7},
-            "spec": {"replicas": 2, "strategy": {"canary": {"steps": STEPS}}},
+            "spec": {
+                "replicas": 2,
+                "strategy": {"canary": {"steps": STEPS}},
+                "template": {"spec": {"containers": [{"image": IMAGE}]}},
+            },
             "status": {
                 "observedGeneration": "7" if seen else "6",
                 "phase": phase,
@@ -79,9 +85,10 @@ def script(tmp_path: Path) -> Script:
         apply: int = 0,
         failures: int = 0,
         runs: str = '{"items": []}',
+        image: str = IMAGE,
     ) -> subprocess.CompletedProcess[str]:
         kubectl = tmp_path / "kubectl"
-        kubectl.write_text(KUBECTL.format(folder=tmp_path, apply=apply))
+        kubectl.write_text(KUBECTL.format(folder=tmp_path, apply=apply, image=image))
         kubectl.chmod(stat.S_IRWXU)
         (tmp_path / "failures").write_text("a look that fails\n" * failures)
         (tmp_path / "runs").write_text(runs)
@@ -316,6 +323,32 @@ def test_a_failing_apply_is_a_sentence_and_nothing_follows(
     assert "Traceback" not in result.stderr
     assert "`kubectl apply -k " in result.stderr
     assert " get " not in calls()
+
+
+def test_an_image_that_may_change_is_refused_before_anything_is_applied(
+    script: Script, calls: Callable[[], str]
+) -> None:
+    result = script(HEALTHY, image="name:latest")
+    assert result.returncode == 1
+    assert "name:latest in staging may change" in result.stderr
+    assert "apply" not in calls()
+
+
+@pytest.mark.parametrize("arguments", [("promote",), ("promote", "--full")])
+def test_nor_is_it_promoted_when_it_was_applied_by_hand(
+    script: Script, calls: Callable[[], str], arguments: tuple[str, ...]
+) -> None:
+    waiting = INCONCLUSIVE.replace(IMAGE, "name:latest")
+    result = script(waiting, HEALTHY, arguments=arguments)
+    assert result.returncode == 1
+    assert "name:latest in staging may change" in result.stderr
+    assert "patch" not in calls()
+
+
+def test_going_back_is_possible_from_any_image(script: Script, calls: Callable[[], str]) -> None:
+    result = script(INCONCLUSIVE.replace(IMAGE, "name:latest"), UNDONE, arguments=("abort",))
+    assert result.returncode == 0
+    assert ABORT in calls()
 
 
 def test_an_unknown_environment_is_named(script: Script) -> None:

@@ -7,13 +7,14 @@ Needs kubectl, with a context that may change the environment's namespace, and n
 
 import argparse
 import json
-import re
 import shlex
 import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from environment import images_of, kubectl, namespace_of, overlay_of, permit
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,9 +25,7 @@ def main() -> None:
     parser.add_argument("environment", help="the name of a folder in deploy/overlays")
     parser.add_argument("--timeout", default="600s", help="how long to wait for the last pod")
     arguments = parser.parse_args()
-    overlay = ROOT / "deploy" / "overlays" / arguments.environment
-    if not overlay.is_dir():
-        sys.exit(f"There is no environment {arguments.environment!r} in deploy/overlays.")
+    overlay = overlay_of(arguments.environment)
     try:
         roll_out(overlay, Deployment(namespace_of(overlay), arguments.timeout))
     except subprocess.CalledProcessError as error:
@@ -37,6 +36,7 @@ def main() -> None:
 
 def roll_out(overlay: Path, deployment: "Deployment") -> None:
     """Apply the overlay and wait; undo what the cluster has given up, and only that."""
+    permit(overlay, images_of(overlay))
     before = deployment.state()
     kubectl("apply", "-k", str(overlay))
     if deployment.becomes_ready():
@@ -114,27 +114,6 @@ class Deployment:
         self, *arguments: str, read: bool = False, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         return kubectl("-n", self._namespace, *arguments, read=read, check=check)
-
-
-def namespace_of(overlay: Path) -> str:
-    """The namespace that an overlay puts its objects into."""
-    text = (overlay / "kustomization.yaml").read_text()
-    found = re.search(r"^namespace: (\S+)$", text, re.MULTILINE)
-    if found is None:
-        sys.exit(f"{overlay}/kustomization.yaml names no namespace.")
-    return found[1]
-
-
-def kubectl(
-    *arguments: str, read: bool = False, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    """Run kubectl; what it says goes to the screen as it comes, unless it is to be read."""
-    return subprocess.run(  # noqa: S603 - no shell, and the caller's own words
-        ["kubectl", *arguments],  # noqa: S607 - whichever is on the PATH
-        stdout=subprocess.PIPE if read else None,
-        text=True,
-        check=check,
-    )
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 KUBECTL = """#!/bin/sh
 echo "$*" >> "{folder}/calls"
 case "$*" in
+    "kustomize "*) echo "        image: {image}" ;;
     *"get deployment"*)
         if [ -f "{folder}/applied" ]; then printf '%s' '{after}'; else printf '%s' '{before}'; fi ;;
     "apply "*) touch "{folder}/applied"; echo "configured"; exit {apply} ;;
@@ -52,11 +53,24 @@ def rollout(tmp_path: Path) -> Rollout:
     """Runs the script where the Deployment is `before`, and `after` once something was applied."""
 
     def run(
-        before: str, after: str, *, status: int = 0, apply: int = 0, environment: str = "staging"
+        before: str,
+        after: str,
+        *,
+        status: int = 0,
+        apply: int = 0,
+        environment: str = "staging",
+        image: str = "registry:5000/name:0.1.0",
     ) -> subprocess.CompletedProcess[str]:
         kubectl = tmp_path / "kubectl"
         kubectl.write_text(
-            KUBECTL.format(folder=tmp_path, before=before, after=after, status=status, apply=apply)
+            KUBECTL.format(
+                folder=tmp_path,
+                before=before,
+                after=after,
+                status=status,
+                apply=apply,
+                image=image,
+            )
         )
         kubectl.chmod(stat.S_IRWXU)
         return subprocess.run(  # noqa: S603 - the script under test
@@ -145,6 +159,16 @@ def test_a_revision_that_was_never_whole_is_nothing_to_go_back_to(
     assert result.returncode == 1
     assert "undo" not in calls()
     assert "revision 4 before it was not rolled out whole" in result.stderr
+
+
+@pytest.mark.parametrize("image", ["registry:5000/name", "name:latest", "name:local"])
+def test_an_image_that_may_change_is_refused_before_anything_is_applied(
+    rollout: Rollout, calls: Callable[[], str], image: str
+) -> None:
+    result = rollout(deployment(4, COMPLETE), deployment(5, COMPLETE), image=image)
+    assert result.returncode == 1
+    assert f"{image} in staging may change" in result.stderr
+    assert "apply" not in calls()
 
 
 def test_an_unknown_environment_is_refused_before_anything_is_applied(

@@ -9,7 +9,6 @@ Needs kubectl, with a context that may change the environment's namespace, and n
 
 import argparse
 import json
-import re
 import shlex
 import subprocess
 import sys
@@ -17,6 +16,8 @@ import time
 import tomllib
 from pathlib import Path
 from typing import Any
+
+from environment import images_of, namespace_of, overlay_of, permit
 
 ROOT = Path(__file__).parents[1]
 POLL_S = 2.0
@@ -37,9 +38,7 @@ def main() -> None:
     options, arguments = parser.parse_known_args()
     if arguments and not options.run:
         parser.error(f"unknown: {shlex.join(arguments)}; for a job they follow the word run")
-    overlay = ROOT / "deploy" / "overlays" / options.environment
-    if not overlay.is_dir():
-        sys.exit(f"There is no environment {options.environment!r} in deploy/overlays.")
+    overlay = overlay_of(options.environment)
     cluster = Cluster(namespace_of(overlay))
     try:
         if options.run:
@@ -56,6 +55,7 @@ def main() -> None:
 
 def roll_out(overlay: Path, cluster: "Cluster", timeout: int) -> None:
     """Try what the overlay says, and apply its schedule when that succeeds."""
+    permit(overlay, images_of(overlay))
     objects = cluster.render(overlay)
     [schedule] = [each for each in objects if each["kind"] == "CronJob"]
     # What a job of the new version needs: its settings, its identity, its volume.
@@ -149,15 +149,6 @@ class Cluster:
             text=True,
             check=check,
         ).stdout
-
-
-def namespace_of(overlay: Path) -> str:
-    """The namespace that an overlay puts its objects into."""
-    text = (overlay / "kustomization.yaml").read_text()
-    found = re.search(r"^namespace: (\S+)$", text, re.MULTILINE)
-    if found is None:
-        sys.exit(f"{overlay}/kustomization.yaml names no namespace.")
-    return found[1]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "setti
 KUBECTL = """#!/bin/sh
 echo "$*" >> "{folder}/calls"
 case "$*" in
+    "kustomize "*) echo "                image: {image}" ;;
     *"create -k"*) cat "{folder}/rendered" ;;
     *"apply -f -"*) cat >> "{folder}/applied"; exit {apply} ;;
     *"get cronjob/"*) cat "{folder}/schedule" ;;
@@ -46,12 +47,13 @@ def rollout(tmp_path: Path) -> Rollout:
         schedule: dict[str, Any] | None = CRONJOB,
         apply: int = 0,
         logs: int = 0,
+        image: str = "registry:5000/name:0.1.0",
     ) -> subprocess.CompletedProcess[str]:
         (tmp_path / "rendered").write_text(rendered)
         (tmp_path / "schedule").write_text(json.dumps(schedule) if schedule else "")
         (tmp_path / "status").write_text(json.dumps(status or {}))
         kubectl = tmp_path / "kubectl"
-        kubectl.write_text(KUBECTL.format(folder=tmp_path, apply=apply, logs=logs))
+        kubectl.write_text(KUBECTL.format(folder=tmp_path, apply=apply, logs=logs, image=image))
         kubectl.chmod(stat.S_IRWXU)
         return subprocess.run(  # noqa: S603 - the script under test
             [sys.executable, ROOT / "deploy" / "rollout.py", *arguments],
@@ -173,6 +175,15 @@ def test_arguments_that_no_job_gets_are_refused(rollout: Rollout, tmp_path: Path
     assert result.returncode == 2
     assert "they follow the word run" in result.stderr
     assert not (tmp_path / "calls").exists()
+
+
+def test_an_image_that_may_change_is_refused_before_anything_is_applied(
+    rollout: Rollout, tmp_path: Path
+) -> None:
+    result = rollout("staging", image="name:latest")
+    assert result.returncode == 1
+    assert "name:latest in staging may change" in result.stderr
+    assert not (tmp_path / "applied").exists()
 
 
 def test_an_unknown_environment_is_refused_before_anything_is_applied(

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import get_ident
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from __package__.columns import Columns
+from __package__.columns import Columns, InvalidInput, Problem
 from __package__.deferred import Deferred
 from __package__.experiment import exposures
 from __package__.experiment.arms import (
@@ -256,6 +256,35 @@ def test_whoever_is_answered_too_late_was_failed(settings: Settings) -> None:
     service.observers.close()
     assert read(settings)["rows"].to_list() == [0]
     assert figures(service, "failures_total")[arm_of(UNITS[0])] == 1
+
+
+def refusing(kind: type[InvalidInput]) -> Callable[..., Scored]:
+    def score(_scorer: Scorer, _columns: Columns, _ids: Sequence[str] = ()) -> Scored:
+        raise kind([Problem(0, "speed", "is too much")])
+
+    return score
+
+
+class TooMuch(InvalidInput):
+    """Of one model; another one may take it."""
+
+    reason = "too_much"
+
+
+@pytest.mark.parametrize(("kind", "exposed"), [(TooMuch, 1), (InvalidInput, 0)])
+def test_who_is_refused_by_the_model_of_an_arm_was_exposed_and_by_the_signature_not(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[InvalidInput],
+    exposed: int,
+) -> None:
+    service = build_service(settings)
+    monkeypatch.setattr(Scorer, "score", refusing(kind))
+    with pytest.raises(Refusal, match="row 0, speed: is too much"):
+        answer(service, {HEADER: UNITS[0]})
+    assert figures(service, "requests_total")[arm_of(UNITS[0])] == exposed
+    assert figures(service, "failures_total")[arm_of(UNITS[0])] == exposed
+    service.observers.close()
 
 
 def test_the_time_is_that_of_the_arm_without_any_queue(

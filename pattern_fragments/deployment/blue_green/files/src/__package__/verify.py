@@ -12,6 +12,7 @@ from .settings import read_settings
 from .verification.asking import ask_in_turn
 from .verification.examples import Examples
 from .verification.verdict import judge
+from .wiring import build_headers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
         folder = ModelFolder(settings.model_dir)
         rows, version = Examples.read(folder).rows, folder.read_signature().version
-        active, preview = ask_in_turn((options.active, options.preview), rows)
+        headers = build_headers(settings)
+        active, preview = ask_in_turn((options.active, options.preview), rows, headers)
         verdict = judge(active, preview, len(rows), version, settings)
     except (ValueError, OSError) as error:
         sys.stdout.write(f"refused: it cannot be verified: {error}\n")

@@ -34,6 +34,16 @@ def test_a_version_that_leaves_a_row_unanswered_is_refused() -> None:
     assert why_not(preview) == "the new version v2 did not answer 1 of 200 rows (status 500)"
 
 
+@pytest.mark.parametrize("refused", [1, 2, 3])
+def test_a_version_may_refuse_a_row_of_a_hundred(refused: int) -> None:
+    preview = asked("v2", VALUES)
+    for row in range(refused):
+        del preview.predictions[row]
+        preview.refused.add(row)
+    expected = "" if refused <= 2 else "the new version v2 refused 3 of 200 rows"
+    assert why_not(preview) == expected
+
+
 def test_a_version_that_answers_no_number_is_refused() -> None:
     assert "no number" in why_not(asked("v2", np.where(VALUES > 0.5, np.nan, VALUES)))
 

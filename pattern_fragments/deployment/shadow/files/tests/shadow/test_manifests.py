@@ -71,9 +71,11 @@ def test_it_has_an_identity_of_its_own() -> None:
 
 def test_it_has_no_secret_of_the_champion() -> None:
     def secrets(folder: Path) -> set[str]:
-        [container] = pod(folder)["spec"]["containers"]
+        spec = pod(folder)["spec"]
+        [container] = spec["containers"]
         sources = [one.get("valueFrom", {}).get("secretKeyRef") for one in container["env"]]
-        return {source["name"] for source in sources if source}
+        mounted = {one["secret"]["secretName"] for one in spec["volumes"] if "secret" in one}
+        return mounted | {source["name"] for source in sources if source}
 
     assert not secrets(DEPLOY / "base") & secrets(DEPLOY / "shadow" / "base")
 

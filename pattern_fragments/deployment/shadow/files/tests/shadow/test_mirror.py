@@ -36,6 +36,7 @@ class Candidate:
         outer = self
         self.answer = answer
         self.asked: list[Any] = []
+        self.askers: set[str | None] = set()
         self._released = threading.Event()
         self.drips = False
 
@@ -45,6 +46,7 @@ class Candidate:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 outer.asked.append(json.loads(body))
+                outer.askers.add(self.headers["who-asks"])
                 status, answer = outer.answer(body)
                 self.send_response(status)
                 self.send_header("content-length", str(len(answer)))
@@ -106,6 +108,7 @@ class Shadow:
             service.signature,
             service.settings.model_copy(update=given | settings),
             self._gauges,
+            {"Who-Asks": "the champion"},
         )
 
     def figure(self, name: str, *labels: str) -> float:
@@ -149,6 +152,7 @@ def test_the_candidate_is_asked_what_callers_asked(
     here.mirror.observe(Batch([scored(service), scored(service, 2)], {}))
     here.wait_for("answered", 3)
     [body] = candidate.asked
+    assert candidate.askers == {"the champion"}
     asked = {tensor["name"]: tensor["data"] for tensor in body["inputs"]}
     again = service.scorer.encode_columns(asked)
     expected = service.scorer.encode_rows([service.signature.example] * 3)
@@ -257,6 +261,27 @@ def test_what_is_no_answer_is_counted_and_the_next_rows_are_asked_anew(
     candidate.answer = whole
     here.mirror.observe(Batch([scored(service, 2)], {}))
     here.wait_for("answered", 2)
+
+
+def test_a_row_that_the_candidate_refuses_costs_no_other_one_its_comparison(
+    service: Service, candidate: Candidate, shadow: Callable[..., Shadow]
+) -> None:
+    [number, *_] = [one.name for one in service.signature.inputs if one.type == "number"]
+    whole, far = candidate.answer, 777.0
+
+    def answer(body: bytes) -> tuple[int, bytes]:
+        asked = {tensor["name"]: tensor["data"] for tensor in json.loads(body)["inputs"]}
+        return (400, b"{}") if far in asked[number] else whole(body)
+
+    candidate.answer = answer
+    here = shadow()
+    here.mirror.observe(
+        Batch([scored(service, 30), scored(service, 1, **{number: far}), scored(service, 69)], {})
+    )
+    here.wait_for("answered", 99)
+    assert here.result("refused") == 1
+    assert here.result("failed") == 0
+    assert len(candidate.asked) <= 15
 
 
 def test_a_candidate_that_is_not_there_is_a_failure(

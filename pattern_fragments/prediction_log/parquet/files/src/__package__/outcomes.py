@@ -31,7 +31,7 @@ def scan(where: str) -> pl.LazyFrame:
 
     Raises ValueError, which names it, when a file cannot be read or holds something else.
     """
-    frames = [_read(name) for name in _names(place(where, "SERVICE_OUTCOMES"))]
+    frames = [_read(name) for name in names(place(where, "SERVICE_OUTCOMES"))]
     return pl.concat(frames) if frames else pl.LazyFrame(schema=SCHEMA)
 
 
@@ -44,8 +44,8 @@ def known(outcomes: pl.LazyFrame, since: datetime, as_of: datetime) -> pl.LazyFr
     return told.sort("labelled_at").unique("prediction_id", keep="last", maintain_order=True)
 
 
-def _names(where: str) -> Sequence[str]:
-    """The files, or for polars to find out: patterns."""
+def names(where: str) -> Sequence[str]:
+    """The files that hold outcomes there, or for polars to find out: patterns."""
     if is_url(where):
         return [where if where.endswith(SUFFIXES) else f"{where.rstrip('/')}/**/*.parquet"]
     path = Path(where)

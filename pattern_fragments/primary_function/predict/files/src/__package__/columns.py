@@ -47,7 +47,12 @@ class Problem(msgspec.Struct, frozen=True):
 class InvalidInput(ValueError):  # noqa: N818 - the word of the field
     """The rows do not fit the signature; `problems` says where and why, without the values."""
 
+    reason = "invalid_input"
+    """The label under which it is counted."""
+
     def __init__(self, problems: Sequence[Problem]) -> None:
+        self.every_problem = problems
+        """For who goes on with the other rows; callers are told the first of them."""
         self.problems = tuple(problems[:MAX_PROBLEMS])
         first = self.problems[0]
         row = "" if first.row is None else f"row {first.row}"

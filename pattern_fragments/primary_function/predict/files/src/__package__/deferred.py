@@ -26,9 +26,13 @@ Found = TypeVar("Found")
 class Batch:
     """The n rows of several calls, one after the other; what nobody asks for is not made."""
 
-    def __init__(self, scored: Sequence[Scored], refused: Mapping[str, int]) -> None:
+    def __init__(
+        self, scored: Sequence[Scored], refused: Mapping[str, int], dropped: int = 0
+    ) -> None:
         self.refused = refused
         """Refusals by reason since the batch before."""
+        self.dropped = dropped
+        """Rows that were predicted since the batch before, and that nobody can observe."""
         self.calls = scored
         self._rows = [len(one.predictions) for one in scored]
 
@@ -37,7 +41,8 @@ class Batch:
 
     def of(self, version: str) -> "Batch":
         """The rows that this version of the model predicted."""
-        return Batch([one for one in self.calls if one.version == version], self.refused)
+        calls = [one for one in self.calls if one.version == version]
+        return Batch(calls, self.refused, self.dropped)
 
     @cached_property
     def ids(self) -> list[str]:
@@ -107,6 +112,8 @@ class Deferred:
         self._refused: Counter[str] = Counter()
         self._rows = 0
         self._dropped = 0
+        self._told = 0
+        """Of what was dropped, the observers know of so many rows."""
         self._lock = threading.Lock()
         self._observing = threading.Lock()
         self._due = threading.Event()
@@ -151,9 +158,11 @@ class Deferred:
         """Let everything be observed that is held."""
         with self._observing:
             with self._lock:
-                batch = Batch(self._held, self._refused)
+                dropped = self._dropped
+                batch = Batch(self._held, self._refused, dropped - self._told)
                 self._held, self._rows, self._refused = [], 0, Counter()
-            if len(batch) or batch.refused:
+                self._told = dropped
+            if len(batch) or batch.refused or batch.dropped:
                 for observer, guard in self._observers:
                     guard.call(observer.observe, batch)
 

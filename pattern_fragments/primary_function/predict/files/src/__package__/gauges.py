@@ -1,6 +1,6 @@
 """Figures that a part of the service offers to whoever watches it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 Labels = tuple[str, ...]
@@ -14,7 +14,7 @@ class Gauge:
     `name` is in snake case and ends in the unit. With `total` the value only rises as long as the
     process lives, and the name ends in `_total`. With `labels`, which name what tells the values
     apart, `read` gives a mapping; its size is bounded by what the model knows, never by what
-    callers send.
+    callers send. With `hinders` the service is not ready while the value is above 0.
     """
 
     name: str
@@ -22,8 +22,14 @@ class Gauge:
     read: Callable[[], float | Mapping[Labels, float]]
     total: bool = False
     labels: Labels = ()
+    hinders: bool = False
 
     def values(self) -> Mapping[Labels, float]:
         """The values by their labels; of a gauge without labels the one value, under ()."""
         reading = self.read()
         return reading if isinstance(reading, Mapping) else {(): reading}
+
+
+def is_hindered(gauges: Iterable[Gauge]) -> bool:
+    """Whether something says that the service must not be asked now."""
+    return any(max(gauge.values().values(), default=0) > 0 for gauge in gauges if gauge.hinders)

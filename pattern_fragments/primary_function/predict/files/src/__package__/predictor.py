@@ -19,7 +19,10 @@ class Predictor(Protocol):
         """The version of the model that answers."""
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The outputs, float32[n], of n rows of features, float32[n, k]."""
+        """The outputs, float32[n], of n rows of features, float32[n, k].
+
+        Raises InvalidInput, with features as fields, when rows must not be answered.
+        """
 
 
 class OnnxPredictor:

@@ -67,9 +67,10 @@ def train(output: Path, period: Period, seed: int) -> None:
                 predicted[rows],
             )
         _write_json(folder.reference, reference)
+        sections = []
         for name, step in STEPS:
             with progress.step(name):
-                step(dataset, predicted, folder)
+                sections.append(step(dataset, predicted, folder))
         with progress.step("importance of features"):
             importance = permutation_importance(predictor.predict, names, features, labels, seed)
         with progress.step("plots"):
@@ -91,7 +92,8 @@ def train(output: Path, period: Period, seed: int) -> None:
         )
         _write_json(folder.metrics, {"test": metrics, "onnx": agreed, "importance": importance})
         _write_json(folder.training, record)
-        folder.card.write_text(model_card(signature, metrics, agreed, record), encoding="utf-8")
+        card = model_card(signature, metrics, agreed, record, [one for one in sections if one])
+        folder.card.write_text(card, encoding="utf-8")
     progress.say(f"{signature.name} {signature.version}: ROC AUC {metrics.roc_auc}")
     progress.say(f"Read {output / folder.card.name}")
 

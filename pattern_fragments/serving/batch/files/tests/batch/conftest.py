@@ -1,4 +1,4 @@
-"""Input of a sample day, runs in this process and in one of their own, and what they leave."""
+"""Input of a day, runs in this process and in one of their own, and what they leave."""
 
 import os
 import signal
@@ -14,11 +14,13 @@ import pytest
 from __package__.batch.figures import Figures
 from __package__.batch.manifest import Manifest
 from __package__.batch.run import run_day
-from __package__.domain import sample
+from __package__.domain import data, sample
 from __package__.model_folder import ModelFolder
 from __package__.settings import Settings
 
-DAY = min(sample.DAYS)
+DAY = data.SMALL_PERIOD.split.date()
+"""The day after those that the model of the tests has learnt from."""
+
 ROWS_PER_PART = 200
 
 COMMAND = (sys.executable, "-m", "__package__.score")
@@ -28,7 +30,7 @@ Run = Callable[..., Manifest]
 
 @pytest.fixture(scope="session")
 def rows() -> pl.DataFrame:
-    """What is to be scored on the first sample day."""
+    """What is to be scored on that day."""
     start = datetime.combine(DAY, time(), UTC)
     return sample.rows(start, start + timedelta(days=1))
 

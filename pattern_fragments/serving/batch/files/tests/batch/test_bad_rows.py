@@ -1,5 +1,6 @@
 """Rows that cannot be scored: where they go, and when they stop the run."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import pytest
 from __package__.batch.figures import Figures
 from __package__.batch.run import try_day
 from __package__.batch.share import TooManyBadRows, allowed
+from __package__.columns import Columns, InvalidInput, Problem
 from __package__.domain import sample
+from __package__.observer import Scored
+from __package__.scoring import Scorer
 from __package__.settings import Settings
 from __package__.signature import Signature
 
@@ -69,6 +73,40 @@ def test_every_row_is_either_published_or_quarantined(
     scored = read(settings.output)
     assert scored["key"].to_list() == [key for row, key in enumerate(rows["key"]) if row not in BAD]
     assert scored["source_row"].to_list() == [row + 1 for row in range(len(rows)) if row not in BAD]
+
+
+@pytest.mark.usefixtures("bad_input")
+def test_rows_that_scoring_refuses_are_quarantined_beside_those_that_cannot_be_read(
+    run: Run,
+    settings: Settings,
+    rows: pl.DataFrame,
+    field: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = [row for row in range(len(rows)) if row not in BAD and row % 7 == 0]
+    score = Scorer.score
+
+    def choosy(scorer: Scorer, columns: Columns, ids: Sequence[str] = ()) -> Scored:
+        # The id of a prediction ends in the number of its row, from 1.
+        numbers = [int(identity.rpartition("-")[2]) - 1 for identity in ids]
+        problems = [
+            Problem(place, "speed", "is too much")
+            for place, number in enumerate(numbers)
+            if number in refused
+        ]
+        if problems:
+            raise InvalidInput(problems)
+        return score(scorer, columns, ids)
+
+    monkeypatch.setattr(Scorer, "score", choosy)
+    manifest = run(max_quarantined_share=0.5)
+    assert manifest.reasons == {"speed is too much": len(refused), f"{field} is missing": len(BAD)}
+    scored = read(settings.output)
+    left = sorted(set(range(len(rows))) - set(BAD) - set(refused))
+    assert scored["source_row"].to_list() == [row + 1 for row in left]
+    assert scored["key"].to_list() == rows["key"][left].to_list()
+    ids = [int(identity.rpartition("-")[2]) - 1 for identity in scored["prediction_id"]]
+    assert ids == left
 
 
 def test_a_row_of_another_day_is_quarantined_and_a_file_of_one_stops_the_run(

@@ -66,7 +66,8 @@ def test_a_backfill_needs_a_place_for_the_day(
 
 @pytest.fixture
 def daily(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings of this process: each day's input is a folder of its own."""
+    """The settings of this process: each day's input is a folder of its own, of three days."""
+    monkeypatch.setattr(sample, "DAYS", (DAY, NEXT, NEXT + timedelta(days=1)))
     daily = settings.model_copy(update={"input": str(tmp_path / "in" / "date={date}")})
     given(daily, monkeypatch)
     return daily

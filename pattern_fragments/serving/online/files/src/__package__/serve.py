@@ -3,10 +3,9 @@
 import sys
 
 from . import logs
-from .serving.application import Application
 from .serving.server import serve
 from .settings import read_settings
-from .wiring import build_interfaces, build_routes, build_service
+from .wiring import build_application, build_service
 
 
 def main() -> None:
@@ -15,7 +14,7 @@ def main() -> None:
         settings = read_settings()
         logs.configure(settings.log_level)
         service = build_service(settings)
-        application = Application(service, build_routes(service), build_interfaces)
+        application = build_application(service)
     except (OSError, ValueError) as error:
         sys.exit(f"cannot serve: {error}")
     try:

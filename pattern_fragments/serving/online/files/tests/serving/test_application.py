@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from __package__.gauges import Gauge
 from __package__.observer import Observers, Refused, Scored
 from __package__.service import Service
 from __package__.serving.application import Application
@@ -40,6 +41,18 @@ def test_a_draining_process_is_alive_and_not_ready(application: Application) -> 
     assert call(application, "GET", "/livez").status_code == 200
     assert call(application, "GET", "/readyz").status_code == 503
     assert call(application, "GET", "/v2/health/ready").json() == {"ready": False}
+
+
+def test_what_hinders_the_service_makes_it_alive_and_not_ready(
+    application: Application, service: Service
+) -> None:
+    figures = {"work": 0.0}
+    service.gauges.append(Gauge("work_hindered", "", lambda: figures["work"], hinders=True))
+    service.gauges.append(Gauge("work_done", "", lambda: 1.0))
+    assert call(application, "GET", "/readyz").status_code == 200
+    figures["work"] = 1.0
+    assert call(application, "GET", "/readyz").status_code == 503
+    assert call(application, "GET", "/livez").status_code == 200
 
 
 def test_a_defect_is_logged_and_not_shown(

@@ -41,7 +41,8 @@ async def consume(service: Service, broker: Broker, listener: socket.socket) -> 
     _stop_at_signals(stop)
     consumer = Consumer(service, broker)
     service.gauges.extend(consumer.figures.gauges())
-    with endpoints(listener, consumer.figures, stop, build_routes(service)):
+    routes = build_routes(service)
+    with endpoints(listener, consumer.figures, stop, routes, service.gauges):
         host, port, *_ = listener.getsockname()
         logger.info("consuming", extra={"host": host, "port": port})
         try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from __package__.columns import Columns
+from __package__.columns import Columns, InvalidInput, Problem
 from __package__.observer import Scored
 from __package__.scoring import Scorer
 from __package__.service import Service
@@ -31,6 +31,21 @@ class Picky(Scorer):
         if set(columns["distance"].tolist()) & set(self._distances):
             raise RuntimeError("no")
         return self._inner.score(columns, ids)
+
+
+class Strict(Picky):
+    """Refuses such rows, and no others."""
+
+    def score(self, columns: Columns, ids: Sequence[str] = ()) -> Scored:
+        problems = [
+            Problem(row, "speed", "is too much")
+            for row, distance in enumerate(columns["distance"].tolist())
+            if distance in self._distances
+        ]
+        if problems:
+            self.calls.append(len(ids))
+            raise InvalidInput(problems)
+        return super().score(columns, ids)
 
 
 def messages(rows: Sequence[Row]) -> list[Message]:
@@ -59,6 +74,25 @@ def test_one_bad_event_among_many_is_found_in_a_few_calls(
     assert [message.position for message, _ in outcome.failed] == [str(place)]
     assert len(outcome.answered) == 31
     assert len(picky.calls) <= 11
+
+
+def test_events_that_scoring_refuses_are_dead_letters_and_the_others_are_answered_in_their_order(
+    service: Service, row: Row
+) -> None:
+    picky = Strict(service.scorer, 777.0)
+    rows = [row | {"distance": 777.0 if number % 2 else 100.0} for number in range(250)]
+    rows[0] = row | {"distance": "far"}
+    outcome = EventScorer(replace(service, scorer=picky)).score(messages(rows))
+    details = {hopeless.message.position: hopeless.detail for hopeless in outcome.hopeless}
+    assert {hopeless.reason for hopeless in outcome.hopeless} == {"invalid_input"}
+    assert details.keys() == {str(number) for number in range(250) if number % 2 or not number}
+    assert details["1"] == "speed is too much"
+    evens = [f"e{number}" for number in range(2, 250, 2)]
+    assert [asked.event.id for asked in outcome.answered] == evens
+    ids = [asked.event.prediction_id for asked in outcome.answered]
+    assert [prediction.key for prediction in outcome.predictions] == ids
+    assert not outcome.failed
+    assert len(picky.calls) == 2
 
 
 def test_where_everything_fails_the_search_for_one_culprit_is_given_up(

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from __package__ import demonstrate
+from __package__.gauges import Gauge
 from __package__.model_folder import ModelFolder
 from __package__.publish import publish
 from __package__.replay import replay
@@ -25,6 +26,8 @@ from __package__.streaming.broker import (
     open_broker,
     shared_broker,
 )
+from __package__.streaming.endpoints import endpoints, listen
+from __package__.streaming.figures import Figures
 
 from .conftest import Stage, environment, make_stage
 from .servers import free_port
@@ -189,18 +192,32 @@ def test_a_broker_that_is_away_makes_the_consumer_wait_alive_and_not_ready(
     address: str, service: Service, settings: Settings, model_folder: ModelFolder
 ) -> None:
     stage = make_stage(f"{address}127.0.0.1:{free_port()}", service, settings)
-    with consuming(stage, model_folder) as (process, endpoints):
+    with consuming(stage, model_folder) as (process, place):
         assert process.stdout is not None
         said: list[str] = []
         while not said or "the broker fails to fetch" not in said[-1]:
             said.append(process.stdout.readline())
             assert said[-1]
-        assert status(endpoints, "/livez") == 200
-        assert status(endpoints, "/readyz") == 503
+        assert status(place, "/livez") == 200
+        assert status(place, "/readyz") == 503
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=10)
         assert process.returncode == 0
     assert "secret" not in "".join(said) + output
+
+
+def test_what_hinders_the_service_makes_it_alive_and_not_ready(settings: Settings) -> None:
+    work = {"hindered": 0.0}
+    gauge = Gauge("work_hindered", "", lambda: work["hindered"], hinders=True)
+    figures = Figures(lambda: 0)
+    figures.is_connected = True
+    listener = listen(settings.model_copy(update={"port": 0}))
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with endpoints(listener, figures, asyncio.Event(), [], [gauge]):
+        assert status(address, "/readyz") == 200
+        work["hindered"] = 1.0
+        assert status(address, "/readyz") == 503
+        assert status(address, "/livez") == 200
 
 
 def test_without_a_broker_it_shows_predictions_for_sample_events(

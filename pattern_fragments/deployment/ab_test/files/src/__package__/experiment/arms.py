@@ -30,6 +30,9 @@ from .plan import Plan
 HEADER = b"x-experiment-unit"
 MOST_BYTES = 128
 
+BEFORE_THE_MODEL = ("invalid_input", "malformed", "too_many_rows")
+"""Refusals that both arms make alike. What one model refuses and another may not is an exposure."""
+
 BuildScorer = Callable[[Settings, Signature, ModelFolder, list[Gauge]], Scorer]
 
 
@@ -73,7 +76,9 @@ class Arms:
         started = time.perf_counter()
         try:
             answer = self._interfaces[arm].answer(body, headers)
-        except Refusal:
+        except Refusal as refusal:
+            if refusal.reason not in BEFORE_THE_MODEL:
+                self._note(pseudonym, arm, started, os.urandom(16).hex(), time.time(), 0)
             raise
         except Exception:
             self._note(pseudonym, arm, started, os.urandom(16).hex(), time.time(), 0)

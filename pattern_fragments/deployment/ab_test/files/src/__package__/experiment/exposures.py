@@ -47,7 +47,7 @@ class Exposure(NamedTuple):
     model_version: str
     time: datetime
     rows: int
-    """How many were predicted; 0: the model failed, or answered too late."""
+    """How many were predicted; 0: the model failed, refused, or answered too late."""
     duration_s: float
     """What the arm itself took, without the time in a queue, which both arms share."""
 
@@ -88,7 +88,7 @@ class ExposureLog:
             ),
             Gauge(
                 "experiment_failures_total",
-                "Those of them at which the model failed, or answered too late",
+                "Those of them at which the model failed, refused, or answered too late",
                 lambda: dict(self._failures),
                 total=True,
                 labels=("arm",),

@@ -9,6 +9,9 @@ from ..settings import Settings
 from .agreement import distance, rank_correlation
 from .asking import Asked, all_versions
 
+MOST_REFUSED = 0.01
+"""Rows of the test period that a version may refuse: the others are compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -31,8 +34,11 @@ def judge(active: Asked, preview: Asked, rows: int, version: str, settings: Sett
     old, new = all_versions((active, preview))
     findings = [f"asked version {old}, which is active, and {new} about {rows} rows"]
     for name, asked in ((f"active version {old}", active), (f"new version {new}", preview)):
-        if len(asked.predictions) < rows:
-            missing = f"{rows - len(asked.predictions)} of {rows} rows"
+        if len(asked.refused) > MOST_REFUSED * rows:
+            why = f"the {name} refused {len(asked.refused)} of {rows} rows"
+            return Verdict((*findings, why), why)
+        if len(asked.predictions) + len(asked.refused) < rows:
+            missing = f"{rows - len(asked.predictions) - len(asked.refused)} of {rows} rows"
             why = f"the {name} did not answer {missing} ({asked.problem})"
             return Verdict((*findings, why), why)
         if not all(math.isfinite(value) for value in asked.predictions.values()):
@@ -56,10 +62,8 @@ def _speed(preview: Asked, settings: Settings) -> tuple[str, bool]:
 
 
 def _agreement(active: Asked, preview: Asked, settings: Settings) -> list[tuple[str, bool]]:
-    old, new = (
-        np.array([asked.predictions[row] for row in sorted(asked.predictions)])
-        for asked in (active, preview)
-    )
+    both = sorted(active.predictions.keys() & preview.predictions.keys())
+    old, new = (np.array([asked.predictions[row] for row in both]) for asked in (active, preview))
     apart, alike = distance(old, new), rank_correlation(old, new)
     return [
         (

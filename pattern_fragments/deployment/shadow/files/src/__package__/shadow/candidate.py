@@ -5,6 +5,7 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 
 import socket
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from ..signature import Input, Signature
 
 CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 
+BAD_REQUEST = 400
+
 MOST_BYTES = 16 * 1024 * 1024
 """No answer is as large; of a larger one no more is read."""
 
@@ -27,6 +30,10 @@ DATATYPES = {"category": "BYTES", "number": "FP64", "timestamp": "BYTES"}
 
 class CandidateError(Exception):
     """The candidate gave no answer, or none that can be used; the message says why."""
+
+
+class RefusedError(CandidateError):
+    """The candidate refuses the request as it is, because of one of its rows at least."""
 
 
 class Answers(NamedTuple):
@@ -40,7 +47,9 @@ class Answers(NamedTuple):
 class Candidate:
     """Asks over one connection that is kept; one thread at a time."""
 
-    def __init__(self, url: str, signature: Signature, timeout_s: float) -> None:
+    def __init__(
+        self, url: str, signature: Signature, timeout_s: float, headers: Mapping[str, str]
+    ) -> None:
         """Raises ValueError when `url` is no address of a service."""
         parts = urlsplit(url)
         if parts.scheme not in CONNECTIONS or not parts.hostname:
@@ -48,11 +57,15 @@ class Candidate:
         self._inputs = signature.inputs
         self._path = f"{parts.path.rstrip('/')}/v2/models/{signature.name}/infer"
         self._timeout_s = timeout_s
+        self._headers = {**headers, "Content-Type": "application/json"}
         self._connection = CONNECTIONS[parts.scheme](parts.hostname, parts.port, timeout=timeout_s)
         self._socket: socket.socket | None = None
 
     def ask(self, columns: Columns, rows: int) -> Answers:
-        """The predictions of n rows without unknown categories; raises CandidateError."""
+        """The predictions of n rows without unknown categories.
+
+        Raises CandidateError, and RefusedError when the same rows would be refused again.
+        """
         body = msgspec.json.encode(
             {
                 "inputs": [
@@ -91,7 +104,7 @@ class Candidate:
                 self._connection.connect()
             self._socket = self._connection.sock
             deadline.start()
-            self._connection.request("POST", self._path, body, {"Content-Type": "application/json"})
+            self._connection.request("POST", self._path, body, self._headers)
             response = self._connection.getresponse()
             text: bytes = response.read(MOST_BYTES)
         except (OSError, HTTPException) as error:
@@ -100,7 +113,8 @@ class Candidate:
             deadline.cancel()
         if response.status != 200:
             said = text[:200].decode(errors="replace")
-            raise CandidateError(f"it answers with status {response.status}: {said}")
+            kind = RefusedError if response.status == BAD_REQUEST else CandidateError
+            raise kind(f"it answers with status {response.status}: {said}")
         return text
 
 

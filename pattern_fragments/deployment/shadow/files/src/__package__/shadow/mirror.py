@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
@@ -18,7 +19,7 @@ from ..prediction_log.writer import Writer
 from ..settings import Settings
 from ..signature import Signature
 from .asked import Asked
-from .candidate import Candidate
+from .candidate import Candidate, RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +42,18 @@ class Mirror:
 
     It holds a bounded number of rows, and drops what comes when they are all taken. Whatever the
     candidate does, it costs rows of the comparison and nothing else. Without `shadow_url` it does
-    nothing.
+    nothing. `headers` go along with what the candidate is asked.
     """
 
-    def __init__(self, signature: Signature, settings: Settings, gauges: list[Gauge]) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        settings: Settings,
+        gauges: list[Gauge],
+        headers: Mapping[str, str],
+    ) -> None:
         self._candidate = (
-            Candidate(settings.shadow_url, signature, settings.shadow_timeout_s)
+            Candidate(settings.shadow_url, signature, settings.shadow_timeout_s, headers)
             if settings.shadow_url
             else None
         )
@@ -113,13 +120,16 @@ class Mirror:
     def _run(self) -> None:
         give_up_at = float("inf")
         while (asked := self._next()) is not None:
-            for part in asked.parts(ROWS_PER_REQUEST):
+            parts = deque(asked.parts(ROWS_PER_REQUEST))
+            while parts:
+                part = parts.popleft()
                 if self._ended:
                     give_up_at = min(give_up_at, time.monotonic() + self._timeout_s)
-                if time.monotonic() < give_up_at:
-                    self._ask(part)
-                else:
+                if time.monotonic() >= give_up_at:
                     self._results["dropped",] += len(part)
+                elif halves := self._ask(part):
+                    parts.extendleft(reversed(halves))
+                    continue
                 with self._changed:
                     self._rows -= len(part)
             with self._changed:
@@ -134,17 +144,27 @@ class Mirror:
                 self._changed.wait()
             return self._waiting[0][1]
 
-    def _ask(self, asked: Asked) -> None:
+    def _ask(self, asked: Asked) -> list[Asked]:
+        """Ask; of rows that are refused together the halves that are to be asked instead.
+
+        So a row that the candidate refuses costs no other one its comparison.
+        """
         assert self._candidate is not None  # noqa: S101 - there is no thread without it
         started = time.monotonic()
         try:
             version, predictions = self._candidate.ask(asked.columns, len(asked))
+        except RefusedError as error:
+            if len(asked) > 1:
+                return list(asked.parts((len(asked) + 1) // 2))
+            self._results["refused",] += 1
+            self._tell(error)
+            return []
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the thread
             self._results["failed",] += len(asked)
             self._tell(error)
             with self._changed:
                 self._changed.wait_for(lambda: self._ended, PAUSE_S)
-            return
+            return []
         finally:
             self._asking_s += time.monotonic() - started
         self._results["answered",] += len(asked)
@@ -159,6 +179,7 @@ class Mirror:
                 np.empty((len(asked), 0), np.float32),
             )
         )
+        return []
 
     def _compare(
         self, version: str, champion: NDArray[np.float32], candidate: NDArray[np.float32]

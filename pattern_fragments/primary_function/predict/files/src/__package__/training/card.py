@@ -1,5 +1,6 @@
 """The model card (Mitchell et al. 2019): the figures of this model, the words of its team."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import domain
@@ -9,9 +10,17 @@ from .export import Agreement
 from .record import Record
 
 
-def model_card(signature: Signature, metrics: Metrics, agreement: Agreement, record: Record) -> str:
-    """The card in Markdown; its plots lie in `plots/` beside it."""
-    words = (Path(domain.__file__).parent / "CARD.md").read_text(encoding="utf-8").strip()
+def model_card(
+    signature: Signature,
+    metrics: Metrics,
+    agreement: Agreement,
+    record: Record,
+    sections: Sequence[str],
+) -> str:
+    """The card in Markdown; its plots lie in `plots/` beside it. `sections` are those of steps."""
+    more = "".join(f"{section.strip()}\n\n" for section in sections)
+    pages = sorted(Path(domain.__file__).parent.glob("CARD*.md"))
+    words = "\n\n".join(page.read_text(encoding="utf-8").strip() for page in pages)
     constant_brier = metrics.rate * (1 - metrics.rate)
     return f"""\
 # {signature.name} {signature.version}
@@ -61,7 +70,7 @@ have an average precision of {metrics.rate:.3f} and a Brier score of {constant_b
 
 ![Permutation importance](plots/importance.png)
 
-## Form
+{more}## Form
 
 Served as ONNX. On {agreement.rows:,} test rows its answers differ from those of the trained model
 by at most {agreement.largest_difference:.1e} ({agreement.difference_of_999_in_1000:.1e} for 999 in

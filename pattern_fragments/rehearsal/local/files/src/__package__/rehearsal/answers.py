@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model_folder import ModelFolder
+from ..scoring import score_valid
 from ..settings import Settings
 from ..wiring import build_scorer
 from .traffic import Traffic
+
+UNPROCESSABLE = 422
 
 TOLERANCE = 1e-5
 """Rows that are scored together are summed up in another order than one alone."""
@@ -46,7 +49,10 @@ class Judged:
 
 
 def judge(answers: Iterable[Answer], expected: Mapping[str, NDArray[np.float32]]) -> Judged:
-    """Count; `expected` has the predictions float32[n] of each version for the traffic's rows."""
+    """Count; `expected` has the predictions float32[n] of each version for the traffic's rows.
+
+    A row that a version refuses has NaN there: the refusal is its right answer.
+    """
     answered = refused = lost = wrong = 0
     for answer in answers:
         if answer.status == 200:
@@ -57,6 +63,10 @@ def judge(answers: Iterable[Answer], expected: Mapping[str, NDArray[np.float32]]
                 and abs(answer.prediction - float(of_version[answer.row])) <= TOLERANCE
             )
             wrong += not is_right
+        elif answer.status == UNPROCESSABLE and any(
+            math.isnan(of_version[answer.row]) for of_version in expected.values()
+        ):
+            answered += 1
         elif answer.status:
             refused += 1
         else:
@@ -65,8 +75,15 @@ def judge(answers: Iterable[Answer], expected: Mapping[str, NDArray[np.float32]]
 
 
 def expected_of(model: Path, traffic: Traffic) -> NDArray[np.float32]:
-    """What a model, in this process, predicts for each row of the traffic: float32[n]."""
+    """What a model, in this process, predicts for each row of the traffic: float32[n].
+
+    NaN for a row that it refuses.
+    """
     folder = ModelFolder(model)
     settings = Settings.model_construct(model_dir=model)  # nothing of what the shell exports
     scorer = build_scorer(settings, folder.read_signature(), folder, [])
-    return scorer.score(scorer.encode_rows(traffic.rows)).predictions
+    predictions = np.full(len(traffic), np.nan, np.float32)
+    scored, refused = score_valid(scorer, scorer.encode_rows(traffic.rows))
+    if scored is not None:
+        predictions[[row for row in range(len(traffic)) if row not in refused]] = scored.predictions
+    return predictions

@@ -11,10 +11,9 @@ from .. import logs
 from ..columns import Columns, InvalidInput, Problem
 from ..observer import Scored
 from ..scoring import Scorer
-from ..serving.application import Application
 from ..serving.server import serve
 from ..settings import read_settings
-from ..wiring import build_interfaces, build_routes, build_service
+from ..wiring import build_application, build_service
 from .processes import Faults
 
 
@@ -72,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     service = build_service(settings)
     faulty = replace(service, scorer=FaultyScorer(service.scorer, faults))
     try:
-        serve(Application(faulty, build_routes(faulty), build_interfaces))
+        serve(build_application(faulty))
     finally:
         service.observers.close()
 

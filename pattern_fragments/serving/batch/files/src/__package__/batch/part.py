@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, overload
@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..columns import Columns
+from ..columns import Columns, Problem
 from ..domain.asking import is_of
 from ..observer import Scored
-from ..scoring import Scorer
+from ..scoring import Scorer, score_valid
 from ..signature import Signature
 from . import source
 from .delimited import Unreadable
@@ -89,19 +89,25 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
     problems = {**_of_another_day(signature, columns, job.day), **problems}
     good = np.ones(frame.height, np.bool_)
     good[list(problems)] = False
+    rows = places + part.first + 1
+    numbers = part.before - part.first + rows
+    predictions, scored = np.empty(0, np.float32), None
+    if good.any():
+        if problems:
+            columns = {name: values[good] for name, values in columns.items()}
+        ids = PredictionIds(job.version, numbers[good])
+        scored, refused = score_valid(scorer, columns, ids)
+        if refused:
+            problems = {**problems, **_at(np.flatnonzero(good), refused)}
+            good[list(problems)] = False
+    if scored is not None:
+        predictions = np.ascontiguousarray(scored.predictions)
     quarantine = [
         *(_line_entry(file, part, line) for line in unreadable),
         *_row_entries(file, part, frame, places, problems),
     ]
-    rows = places + part.first + 1
     if problems:
-        columns = {name: values[good] for name, values in columns.items()}
-        frame, rows = frame.filter(good), rows[good]
-    numbers = part.before - part.first + rows
-    predictions, scored = np.empty(0, np.float32), None
-    if len(rows):
-        scored = scorer.score(columns, PredictionIds(job.version, numbers))
-        predictions = np.ascontiguousarray(scored.predictions)
+        frame, rows, numbers = frame.filter(good), rows[good], numbers[good]
     identity, output, version, name, row = output_columns(signature)
     frame = frame.select(
         *file.kept,
@@ -131,6 +137,14 @@ def score_part(scorer: Scorer, signature: Signature, job: Job, part: Part) -> Pa
         reasons=dict(sorted(reasons.items())),
     )
     return PartResult(record, scored)
+
+
+def _at(rows: NDArray[np.int64], refused: Mapping[int, Sequence[Problem]]) -> Problems:
+    """What is wrong with some of these rows, by their number in the frame."""
+    return {
+        int(rows[place]): [(problem.field, problem.reason) for problem in problems]
+        for place, problems in refused.items()
+    }
 
 
 def _of_another_day(signature: Signature, columns: Columns, day: date) -> Problems:

@@ -13,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from ..gauges import Gauge
+from ..gauges import Gauge, is_hindered
 from ..observer import Refused
 from ..service import Service
 from .admission import Admission, Receive
 from .information import information_routes
 from .interfaces import Interfaces, interfaces_of
+from .openapi import Json, describe
 from .refusal import Refusal, as_json, as_protocol_json
 from .scoring_endpoint import Scope, ScoringEndpoint, Send
 
@@ -53,9 +54,8 @@ class Application:
         interfaces = answering(service)
         information = information_routes(
             service.signature,
-            service.settings.max_rows,
-            {path: interface.headers for path, interface in interfaces.items()},
-            lambda: not self.draining,
+            self.describe(interfaces),
+            lambda: not (self.draining or is_hindered(service.gauges)),
         )
         self._scoring = _scoring_endpoints(service, interfaces, self.admission)
         self._others = Starlette(
@@ -72,6 +72,11 @@ class Application:
                 await self._others(scope, receive, send)
         else:
             await endpoint(scope, receive, send)
+
+    def describe(self, interfaces: Interfaces) -> Json:
+        """The OpenAPI document of what is served."""
+        headers = {path: interface.headers for path, interface in interfaces.items()}
+        return describe(self.signature, self.settings.max_rows, headers)
 
     def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it with nothing else

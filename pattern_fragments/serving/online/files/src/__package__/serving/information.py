@@ -1,6 +1,6 @@
 """What the service tells of itself: health, metadata, and its documentation."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from ..signature import Signature
 from .open_inference import model_metadata, server_metadata
-from .openapi import describe
+from .openapi import Json
 
 _JSON = "application/json"
 _PAGE_HEADERS = {
@@ -24,12 +24,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def information_routes(
-    signature: Signature,
-    max_rows: int,
-    headers: Mapping[str, Mapping[str, str]],
-    is_ready: Callable[[], bool],
+    signature: Signature, description: Json, is_ready: Callable[[], bool]
 ) -> list[Route]:
-    """The routes of everything but predictions; `headers` are those of interfaces, by path."""
+    """The routes of everything but predictions; `description` is the OpenAPI document."""
     name = signature.name
     model = _constant(model_metadata(signature))
     live = _constant({"live": True})
@@ -45,7 +42,7 @@ def information_routes(
         Route(f"/v2/models/{name}/ready", model_ready),
         Route(f"/v2/models/{name}/versions/{signature.version}", model),
         Route(f"/v2/models/{name}/versions/{signature.version}/ready", model_ready),
-        Route("/openapi.json", _constant(describe(signature, max_rows, headers))),
+        Route("/openapi.json", _constant(description)),
         Route("/docs", _page("page.html", "text/html")),
         Route("/docs/page.css", _page("page.css", "text/css")),
         Route("/docs/page.js", _page("page.js", "text/javascript")),

@@ -40,7 +40,7 @@ def invalid(error: InvalidInput, status: int) -> Refusal:
     """The refusal of rows that do not fit the signature."""
     count = len(error.problems)
     rest = "" if count == 1 else f" (and {count - 1} more)"
-    return Refusal(status, "invalid_input", f"{error}{rest}.", problems=error.problems)
+    return Refusal(status, error.reason, f"{error}{rest}.", problems=error.problems)
 
 
 def as_json(refusal: Refusal) -> bytes:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ..columns import Columns, InvalidInput
+from ..columns import Columns, InvalidInput, Problem
 from ..observer import Scored
+from ..scoring import score_valid
 from ..service import Service
 from .broker import Message, Outgoing
 from .dead_letters import Reason
@@ -97,7 +98,9 @@ class EventScorer:
             scored = None
             if valid:
                 ids = [event.prediction_id for _, event in valid]
-                scored = self._scorer.score(columns, ids)
+                scored, refused = score_valid(self._scorer, columns, ids)
+                invalid += [_invalid(valid[row], problems) for row, problems in refused.items()]
+                valid = [one for row, one in enumerate(valid) if row not in refused]
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the consumer
             return error
         outcome.hopeless += invalid
@@ -114,15 +117,15 @@ class EventScorer:
             try:
                 return valid, invalid, self._scorer.encode_rows([event.data for _, event in valid])
             except InvalidInput as error:
-                reasons: dict[int | None, list[str]] = {}
+                refused: dict[int | None, list[Problem]] = {}
                 for problem in error.problems:
-                    reasons.setdefault(problem.row, []).append(f"{problem.field} {problem.reason}")
+                    refused.setdefault(problem.row, []).append(problem)
                 invalid += [
-                    Hopeless(valid[row].message, "invalid_input", "; ".join(texts))
-                    for row, texts in reasons.items()
+                    _invalid(valid[row], problems)
+                    for row, problems in refused.items()
                     if row is not None
                 ]
-                valid = [one for row, one in enumerate(valid) if row not in reasons]
+                valid = [one for row, one in enumerate(valid) if row not in refused]
         return valid, invalid, {}
 
     def _predictions(self, asked: list[Asked], scored: Scored) -> list[Outgoing]:
@@ -154,3 +157,8 @@ class EventScorer:
                 scored.ids, asked, scored.predictions.tolist(), strict=True
             )
         ]
+
+
+def _invalid(asked: Asked, problems: Sequence[Problem]) -> Hopeless:
+    texts = [f"{problem.field} {problem.reason}" for problem in problems]
+    return Hopeless(asked.message, "invalid_input", "; ".join(texts))

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from ..gauges import Gauge, is_hindered
 from ..settings import Settings
 from .figures import Figures
 
@@ -29,10 +30,14 @@ def listen(settings: Settings) -> socket.socket:
 
 @contextmanager
 def endpoints(
-    listener: socket.socket, figures: Figures, stop: asyncio.Event, routes: Sequence[BaseRoute]
+    listener: socket.socket,
+    figures: Figures,
+    stop: asyncio.Event,
+    routes: Sequence[BaseRoute],
+    gauges: Sequence[Gauge] = (),
 ) -> Iterator[None]:
-    """Serve while the block runs, and close the socket."""
-    application = Starlette(routes=[*_probes(figures, stop), *routes])
+    """Serve while the block runs, and close the socket; `gauges` may hinder readiness."""
+    application = Starlette(routes=[*_probes(figures, stop, gauges), *routes])
     config = uvicorn.Config(
         application,
         ws="none",
@@ -56,7 +61,7 @@ def endpoints(
             thread.join()
 
 
-def _probes(figures: Figures, stop: asyncio.Event) -> list[Route]:
+def _probes(figures: Figures, stop: asyncio.Event, gauges: Sequence[Gauge]) -> list[Route]:
     def livez(_: Request) -> Response:
         silent_s = figures.silent_s()
         if silent_s > STUCK_AFTER_S:
@@ -69,6 +74,8 @@ def _probes(figures: Figures, stop: asyncio.Event) -> list[Route]:
             return JSONResponse({"status": "draining"}, 503)
         if not figures.is_connected:
             return JSONResponse({"status": "the broker does not do all that it is asked"}, 503)
+        if is_hindered(gauges):
+            return JSONResponse({"status": "a part of the service cannot do its work"}, 503)
         return JSONResponse({"status": "ready"})
 
     return [Route("/livez", livez), Route("/readyz", readyz)]

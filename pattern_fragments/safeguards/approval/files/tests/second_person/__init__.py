@@ -1,0 +1,1 @@
+"""No release reaches production on one person's word."""

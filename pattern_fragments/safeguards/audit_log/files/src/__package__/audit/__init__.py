@@ -1,0 +1,1 @@
+"""A tamper-evident record of what was answered."""
