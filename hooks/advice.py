@@ -1,6 +1,6 @@
 """What the guided way advises: the rules of templates/advice.jinja, told again; a test holds both to the same."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import product
 
 from .catalogue import Catalogue, Criterion, Decision
@@ -51,15 +51,29 @@ def candidates(
     return [row for row in possible(catalogue, decision, given | more) if row.status != "deprecated"]
 
 
+def outcome(decision: Decision, patterns: Sequence[Manifest], stated: Stated) -> frozenset[tuple[str, frozenset[str]]]:
+    """What is advised, each with the criteria whose answers speak against it."""
+    values = advised(decision, patterns, stated)
+    return frozenset((row.value, frozenset(verdict(row, stated)[1])) for row in patterns if row.value in values)
+
+
 def matters(
-    decision: Decision, patterns: Sequence[Manifest], asked: Sequence[Criterion], name: str, known: Stated
+    decision: Decision,
+    patterns: Sequence[Manifest],
+    asked: Sequence[Criterion],
+    name: str,
+    known: Stated,
+    of: Callable[[Decision, Sequence[Manifest], Stated], Hashable] = outcome,
 ) -> bool:
-    """Whether some answers to the open criteria of a decision make the answer to this one change what is advised."""
+    """Whether some answers to the open criteria of a decision make the answer to this one change its outcome.
+
+    `of` is what has to change: `advised` leaves objections out.
+    """
     known = {key: answer for key, answer in known.items() if key != name}
     [criterion] = [row for row in asked if row.name == name]
     others = [row for row in asked if row.name != name and row.name not in known]
     return any(
-        len({advised(decision, patterns, {**known, **dict(case), name: answer}) for answer in criterion.values}) > 1
+        len({of(decision, patterns, {**known, **dict(case), name: answer}) for answer in criterion.values}) > 1
         for case in product(*([(row.name, answer) for answer in row.values] for row in others))
     )
 

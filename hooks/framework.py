@@ -7,7 +7,7 @@ With `--check` nothing is written; the exit status is 1 when a page is not curre
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -61,9 +61,11 @@ def situations_page(catalogue: Catalogue) -> str:
     parts = [
         f"""# Situations
 
-{len(rows)} situations from the published literature and from engineering blogs, with the patterns that an expert would
-choose. A test holds the [decision framework](DECISION_FRAMEWORK.md) to them. What a source does not tell, such as its
-cluster, is assumed as one would expect it there. Written by `make framework` from `tests/situations.yml`, which holds
+{len(rows)} situations from the published literature and from engineering blogs. The facts are from the sources; needs
+that they do not tell, such as the cluster, and the patterns that fit are our judgement. Some sources tell of failures.
+Shown is what the [decision framework](DECISION_FRAMEWORK.md) derives, and where another choice is as good, that; a test
+holds it to the judgement. Situations about texts and images are here for their deployment, monitoring and risk: the one
+function that there is today predicts from tables. Written by `make framework` from `tests/situations.yml`, which holds
 every answer.
 
 | situation | patterns | source |
@@ -71,11 +73,21 @@ every answer.
     ]
     for row in sorted(rows, key=lambda row: str(row["title"])):
         chosen, _ = walk(catalogue, row["needs"])
-        names = [", ".join(chosen[one.name]).replace("_", " ") or "none" for one in catalogue.decisions if one.asks]
+        names = [_shown(catalogue, one, chosen[one.name], row["expert"]) for one in catalogue.decisions if one.asks]
         source = row["source"]
-        link = f"[{source['title']}]({source['address']}), {source['publisher']}"
+        unread = "" if source["checked"] else " (not read)"
+        link = f"[{source['title']}]({source['address']}), {source['publisher']}{unread}"
         parts.append(f"| {row['title']} | {'; '.join(names)} | {link} |")
     return "\n".join(parts) + "\n"
+
+
+def _shown(catalogue: Catalogue, decision: Decision, values: Sequence[str], expert: Mapping[str, object]) -> str:
+    """The names of patterns, with those that would be as good."""
+    names = {row.value: row.name for row in patterns_of(catalogue, decision)}
+    judged = expert[decision.name]
+    others = [] if decision.multiple or not isinstance(judged, list) else [one for one in judged if one not in values]
+    shown = ", ".join(names[value] for value in values) or "none"
+    return " or ".join([shown, *(names[value] for value in others)])
 
 
 def _asked(catalogue: Catalogue) -> str:
@@ -95,7 +107,7 @@ def _decided_by(catalogue: Catalogue, name: str) -> str:
 
 def _overview(catalogue: Catalogue) -> str:
     asked = [row for row in catalogue.decisions if row.name in catalogue.questions]
-    lines = [f"  {one.name}[{one.title}] --> {two.name}[{two.title}]" for one, two in pairwise(asked)]
+    lines = [f"  {one.name}[{one.title}] -->|then| {two.name}[{two.title}]" for one, two in pairwise(asked)]
     for row in asked:
         if row.asks:
             names = "<br>".join(row.asks)
@@ -221,10 +233,21 @@ def _charts(catalogue: Catalogue, decision: Decision) -> Iterator[tuple[str, str
             asked = [row for row in catalogue.criteria if row.name in decision.asks]
             asked.sort(key=lambda row: decision.asks.index(row.name))
             _draw(chart, decision, rows, asked, {})
-            charts[key] = "\n".join(chart.lines)
+            charts[key] = _from_the_root(chart.lines)
     for key, text in charts.items():
         title = f"As it is asked after {' or '.join(seen[key])}:" if seen[key] else "As it is asked:"
         yield title, text
+
+
+def _from_the_root(lines: Sequence[str]) -> str:
+    """A chart that was drawn from its ends, the other way round: each node, then its arrows."""
+    nodes: list[list[str]] = []
+    for line in lines:
+        if "-->" in line:
+            nodes[-1].append(line)
+        else:
+            nodes.append([line])
+    return "\n".join(line for node in reversed(nodes) for line in node)
 
 
 def _states_before(catalogue: Catalogue, decision: Decision) -> Iterator[Combination]:
@@ -245,7 +268,7 @@ def _states_before(catalogue: Catalogue, decision: Decision) -> Iterator[Combina
 def _draw(chart: Chart, decision: Decision, rows: Sequence[Manifest], asked: Sequence[Criterion], known: Stated) -> str:
     """The node from which the rest of the questions goes on."""
     for row in asked:
-        if row.name not in known and matters(decision, rows, asked, row.name, known):
+        if row.name not in known and matters(decision, rows, asked, row.name, known, advised):
             targets: dict[str, list[str]] = {}
             for value in row.values:
                 # What was answered before a question that does not matter any more is left as it is.
@@ -264,7 +287,7 @@ def _draw(chart: Chart, decision: Decision, rows: Sequence[Manifest], asked: Seq
 
 def _contradictions(catalogue: Catalogue, decision: Decision) -> str:
     """Where even the advised pattern has something against it."""
-    found: dict[tuple[str, str], str] = {}
+    found = set[tuple[str, str]]()
     for stated, chosen in all_walks(catalogue):
         if list(chosen)[-1] != decision.name:
             continue
@@ -272,11 +295,11 @@ def _contradictions(catalogue: Catalogue, decision: Decision) -> str:
             if pattern.value in chosen[decision.name]:
                 for name in verdict(pattern, stated)[1]:
                     row = next(one for one in catalogue.criteria if one.name == name)
-                    found.setdefault((pattern.name, row.title), row.clause(stated[name]))
+                    found.add((pattern.name, row.clause(stated[name])))
     if not found:
         return ""
     lines = ["Where something speaks against even the best one, the help and the record say so:", ""]
-    lines += [f"- {name}, although {clause}" for (name, _), clause in sorted(found.items())]
+    lines += [f"- {name}, although {clause}" for name, clause in sorted(found)]
     return "\n".join(lines)
 
 

@@ -15,7 +15,8 @@ from hooks.check_patterns import find_all
 from hooks.space import space
 
 from .checks.linting import lint
-from .everything import check, disagreements, to_render
+from .everything import check, disagreements
+from .pairs import all_pairs
 from .rendering import Renderer
 from .running import environment
 from .running.runner import run_tests
@@ -75,15 +76,15 @@ def manifests(root: Path) -> list[str]:
 
 
 def every_combination(root: Path) -> list[str]:
-    """Every service rendered and checked."""
-    combinations = to_render(Renderer(root))
+    """Services in which every two choices meet, checked as every service is: what is found there is found in all."""
+    combinations = all_pairs(read_catalogue(root))
     return [problem for _, problems in check(root, combinations, workers=1).failures for problem in problems]
 
 
 def lint_and_types(root: Path) -> list[str]:
     """Format, lint and strict types."""
     renderer = Renderer(root)
-    services = [renderer.render(chosen) for chosen in space(renderer.catalogue)]
+    services = [renderer.render(chosen) for chosen in all_pairs(renderer.catalogue)]
     return lint(services, FOLDER / "lint", environment.python())
 
 

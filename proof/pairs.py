@@ -1,6 +1,6 @@
-"""A few services in which every two choices that can meet do meet."""
+"""A few services in which every two choices that can meet do meet, and fewer in which each occurs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -9,6 +9,8 @@ import covertable
 from hooks.catalogue import Catalogue
 from hooks.manifest import Manifest
 from hooks.space import Combination, patterns_of
+
+from .services import Service
 
 Choice = tuple[str, str, bool]
 """A decision, one of its values, and whether it is chosen."""
@@ -46,6 +48,22 @@ def pairs(catalogue: Catalogue, chosen: Combination) -> Iterator[tuple[Choice, C
         if decision.multiple or row.value in chosen[decision.name]
     ]
     yield from combinations(choices, 2)
+
+
+def fewest(services: Sequence[Service]) -> list[Service]:
+    """Some of the services, in which every choice and every test module of theirs occurs, chosen greedily."""
+    missing = set().union(*map(_contents, services))
+    picked = []
+    while missing:
+        best = max(services, key=lambda service: len(_contents(service) & missing))
+        picked.append(best)
+        missing -= _contents(best)
+    return picked
+
+
+def _contents(service: Service) -> set[tuple[str, str]]:
+    choices = {(decision, value) for decision, values in service.chosen.items() for value in values}
+    return choices | {("module", path) for path in service.files if path.startswith("tests/")}
 
 
 def _factor(catalogue: Catalogue, row: Manifest) -> str:

@@ -9,12 +9,13 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from hooks.space import space
+from hooks.catalogue import read_catalogue
+from hooks.space import Combination, space
 
 from .checks.linting import lint, title
 from .everything import check, core, disagreements, explained, to_render
@@ -87,7 +88,8 @@ def run(name: str, key: str, *, fresh: bool = False) -> tuple[Stage, bool]:
     if memory.is_file() and not fresh:
         return Stage(**json.loads(memory.read_text())), True
     begun = time.monotonic()
-    stage = generated_tests(fresh=True) if fresh and name == "Generated tests" else STAGES[name]()
+    anew = {"All pairs": pairs, "Core combinations": core_combinations}
+    stage = anew[name](fresh=True) if fresh and name in anew else STAGES[name]()
     stage.name, stage.seconds = name, time.monotonic() - begun
     if revision() != key:
         stage.problems.append("Files changed meanwhile, so it is not known what was proven: run it again.")
@@ -139,10 +141,19 @@ def linting() -> Stage:
     return Stage("", facts, problems=lint(services, FOLDER / "lint", environment.python(), exactly=True))
 
 
-def generated_tests(*, fresh: bool = False) -> Stage:
+def pairs(*, fresh: bool = False) -> Stage:
+    """The tests of services in which every two choices meet that can."""
+    return _tested(all_pairs(read_catalogue(TEMPLATE)), fresh)
+
+
+def core_combinations(*, fresh: bool = False) -> Stage:
     """The tests of every core combination."""
+    return _tested(core(read_catalogue(TEMPLATE)), fresh)
+
+
+def _tested(combinations: Sequence[Combination], fresh: bool) -> Stage:
     renderer = Renderer(TEMPLATE)
-    outcomes = run_tests([renderer.render(chosen) for chosen in core(renderer.catalogue)], fresh=fresh)
+    outcomes = run_tests([renderer.render(chosen) for chosen in combinations], fresh=fresh)
     skipped = Counter(reason for one in outcomes for _, reason in one.skipped)
     services = {title(one.service) for one in outcomes}
     ran = [one for one in outcomes if not one.reused]
@@ -215,7 +226,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "The space": the_space,
     "Every combination": rendering,
     "Format, lint and types": linting,
-    "Generated tests": generated_tests,
+    "All pairs": pairs,
+    "Core combinations": core_combinations,
     "Isolation": isolation,
     **{name: suite(name) for name in SUITES},
     "Growth": growth,

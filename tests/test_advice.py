@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 from conftest import ROOT, copier
 
 from hooks.advice import advised, all_walks, candidates, choose, is_asked, is_unfit, rank, verdict, walk
-from hooks.catalogue import Catalogue, read_catalogue
+from hooks.catalogue import Catalogue, Decision, read_catalogue
 from hooks.manifest import Manifest
 from hooks.space import possible, provided, space
 from proof.checks.linting import ruff_problems
@@ -152,19 +153,30 @@ def _can_differ(name: str, known: dict[str, str], before: dict[str, tuple[str, .
     dice = random.Random(7)  # noqa: S311 - a fixed seed
     for _ in range(300):
         case = {**known, **{row.name: dice.choice(row.values) for row in open_ones}}
-        if len({advised(decision, rows, {**case, name: answer}) for answer in answers}) > 1:
+        if len({_said(decision, rows, {**case, name: answer}) for answer in answers}) > 1:
             return True
     return False
 
 
+def _said(decision: Decision, rows: Sequence[Manifest], stated: dict[str, str]) -> str:
+    """What is advised, and what speaks against it."""
+    values = advised(decision, rows, stated)
+    return repr([(row.value, sorted(verdict(row, stated)[1])) for row in rows if row.value in values])
+
+
 def test_what_is_not_asked_would_have_changed_nothing() -> None:
-    """The whole way with all answers given advises the same as the way with the asked ones only."""
+    """The whole way with all answers given advises the same as the way with the asked ones, and objects the same."""
     dice = random.Random(11)  # noqa: S311 - a fixed seed
     for _ in range(500):
         answers = {row.name: dice.choice(row.values) for row in catalogue().criteria}
         chosen, stated = walk(catalogue(), answers)
         before: dict[str, tuple[str, ...]] = {}
         for decision in catalogue().decisions:
+            if decision.asks:
+                rows = candidates(catalogue(), decision, provided(catalogue(), before))
+                told = {name: answer for name, answer in answers.items() if name in decision.asks}
+                known = {name: answer for name, answer in stated.items() if name in decision.asks}
+                assert _said(decision, rows, told) == _said(decision, rows, known)
             before[decision.name] = choose(catalogue(), decision, before, answers)
         assert chosen == before
         assert stated.keys() <= answers.keys()
@@ -221,12 +233,17 @@ def record(service: Path, name: str) -> str:
 
 
 def test_a_record_tells_needs_choice_reasons_and_alternatives(git_template: Path, tmp_path: Path) -> None:
-    service = guided(git_template, tmp_path / "flight-delays", "caller=later", "data_about=personal")
+    service = guided(
+        git_template, tmp_path / "flight-delays", "caller=later", "harm=money", "data_about=personal", "decides=person"
+    )
     serving, risk = record(service, "serving"), record(service, "risk")
     assert "# 2. Serving style: Batch scoring" in serving
-    assert "- Who waits: the answers are used hours later." in serving
-    assert "For it: the answers are used hours later; against it: nothing." in serving
-    assert "possible, not chosen; for it: nothing; against it: the answers are used hours later." in serving
+    assert "- Who waits: the answers are used later than they are computed." in serving
+    assert "For it: the answers are used later than they are computed; against it: nothing." in serving
+    assert (
+        "possible, not chosen; for it: nothing; against it: the answers are used later than they are computed."
+        in serving
+    )
     assert "- Data: the data are about persons." in risk
     assert "overruled" not in (service / "patterns.lock").read_text()
     assert "against the recommendation" not in serving

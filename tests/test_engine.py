@@ -140,6 +140,8 @@ def test_reserved_names_are_pythons_own() -> None:
     reserved = set(" ".join(yaml.safe_load((ROOT / "templates" / "reserved_names.yml").read_text())).split())
     modules = {name.lower() for name in sys.stdlib_module_names if not name.startswith("_")}
     assert modules <= reserved
+    # Not in the list of Python's own names: its tests, and a device of Windows.
+    assert {"test", "con"} <= reserved
 
 
 def test_the_record_of_patterns_can_be_read_by_a_report(default_service: Path) -> None:

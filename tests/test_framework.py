@@ -119,7 +119,7 @@ def test_a_criterion_without_a_file_and_a_file_that_nobody_asks_for_are_found(te
 
 def test_a_tree_that_leads_nowhere_is_refused(template: Path) -> None:
     path = template / "templates/trees/protocol.yml"
-    path.write_text(path.read_text().replace('"no": mcp', '"no": mpc'))
+    path.write_text(path.read_text().replace('"yes": mcp', '"yes": mpc'))
     with pytest.raises(ValueError, match="leads to mpc, which is neither a step nor a choice"):
         read_trees(template)
 
@@ -148,4 +148,8 @@ def test_the_situations_page_names_every_source() -> None:
     for row in yaml.safe_load((ROOT / "tests/situations.yml").read_text()):
         assert row["source"]["address"] in told
         chosen, _ = walk(catalogue, row["needs"])
-        assert chosen["serving"][0] in told
+        [line] = [line for line in told.splitlines() if line.startswith(f"| {row['title']} |")]
+        [pattern] = [
+            one for _, one in catalogue.patterns if one.value == chosen["serving"][0] and one.decision == "serving"
+        ]
+        assert pattern.name in line

@@ -111,19 +111,24 @@ def test_the_guided_way_asks_only_what_matters_and_gives_reasons(git_template: P
         child.send(DOWN + ENTER)
         child.expect_exact(QUESTIONS["primary_function"])
         child.send(ENTER)
-        # Whoever uses the answers hours later is served by batch, however inputs arrive: that is not asked.
         child.expect_exact("Who waits for the answer")
         child.send(DOWN + DOWN + ENTER)
+        child.expect_exact("How do inputs reach the service?")
+        child.send(ENTER)
         child.expect_exact("Advised: Batch scoring")
-        child.expect_exact("for it: the answers are used hours later")
+        child.expect_exact("for it: the answers are used later than they are computed")
         child.expect_exact("Next best: Online serving")
         child.send(ENTER)
         # A split of the traffic is impossible without callers, so what runs the service does not matter.
         child.expect_exact("How fast must a bad model be undone?")
         child.send(ENTER)
-        for text in ("What is unknown about a new model", "What does a wrong answer cost", "Deployment strategy:"):
-            child.expect_exact(text)
-            child.send(ENTER)
+        child.expect_exact("What is unknown about a new model")
+        child.send(ENTER)
+        # The answer that protects most comes first.
+        child.expect_exact("What does a wrong answer cost")
+        child.send(DOWN + DOWN + ENTER)
+        child.expect_exact("Deployment strategy:")
+        child.send(ENTER)
         for text in ("Is somebody called", "Who makes the inputs", "How late", "How does what is predicted change"):
             child.expect_exact(text)
             child.send(ENTER)
@@ -138,7 +143,9 @@ def test_the_guided_way_asks_only_what_matters_and_gives_reasons(git_template: P
     remembered = answers(service)
     assert remembered["guidance"] == "guided"
     assert remembered["serving"] == "batch"
-    assert not {"arrival", "runs_on", "traffic", "golden_path"} & remembered.keys()
+    assert remembered["risk"] == "regulated"
+    # Data that the law protects are enough for that tier, whoever decides.
+    assert not {"runs_on", "traffic", "decides", "golden_path"} & remembered.keys()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from __package__ import deferred as deferred_module
 from __package__.deferred import Batch, Deferred
 from __package__.gauges import Gauge
 from __package__.observer import Refused, Scored
@@ -130,6 +131,7 @@ def test_whoever_must_not_lose_a_row_waits_instead() -> None:
     deferred = Deferred([listening], gauges, waits=True, every_s=3600, most_rows=10)
     for call in range(20):
         deferred.scored(scored(7, 7 * call))
+        assert listening.rows == 7 * (call + 1)
     deferred.close()
     assert [row for batch in listening.batches for row in batch.predictions] == list(range(140))
     assert gauges[0].values() == {(): 0}
@@ -142,6 +144,23 @@ def test_the_end_observes_the_rest_and_closes_the_observers() -> None:
     deferred.close()
     assert listening.rows == 3
     assert listening.is_closed
+
+
+def test_the_end_does_not_wait_for_an_observer_that_hangs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(deferred_module, "PATIENCE_S", 0.05)
+    listening = Listening()
+    listening.go_on.clear()
+    deferred = Deferred([listening], [], waits=False, every_s=0.01)
+    deferred.scored(scored(3))
+    time.sleep(0.2)
+    deferred.scored(scored(2))
+    deferred.close()
+    [record] = caplog.records
+    assert vars(record)["rows"] == 2
+    assert not listening.is_closed
+    listening.go_on.set()
 
 
 def test_an_observer_that_fails_is_logged_and_the_others_observe(

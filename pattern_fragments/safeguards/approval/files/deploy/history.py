@@ -34,6 +34,11 @@ class History:
             yield "this clone has no history: fetch all of it (`git fetch --unshallow`)."
         elif changed := self._git("status", "--porcelain", "--untracked-files=all", "--", *paths):
             yield f"{changed.split()[-1]} is not as it was committed."
+        elif not self._is_newest() and self._git("rev-parse", "--verify", BRANCH) is None:
+            yield (
+                f"there is no {BRANCH} here, and approvals count once they are merged there: push"
+                " this repository to a remote `origin`, with a branch `main`."
+            )
         elif not self._is_newest():
             yield (
                 f"this commit is not the newest on {BRANCH}, which may have taken an approval back:"

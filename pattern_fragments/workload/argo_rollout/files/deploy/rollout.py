@@ -123,8 +123,9 @@ def go_back(rollout: "Rollout", state: "State") -> None:
     """Let the stable version take over, if the cluster has not begun to, and wait for it."""
     if not state.aborted:
         rollout.abort()
-    if not rollout.watch(lambda state: state.is_undone).is_undone:
-        sys.exit(f"Going back to revision {state.stable} is not done yet: {state.message}.")
+    after = rollout.watch(lambda state: state.is_undone)
+    if not after.is_undone:
+        sys.exit(f"Going back to revision {state.stable} is not done yet: {after.message}.")
 
 
 @dataclass(frozen=True)

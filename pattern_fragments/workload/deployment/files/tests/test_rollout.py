@@ -171,12 +171,13 @@ def test_an_image_that_may_change_is_refused_before_anything_is_applied(
     assert "apply" not in calls()
 
 
+@pytest.mark.parametrize("name", ["stagging", "../overlays/staging", "."])
 def test_an_unknown_environment_is_refused_before_anything_is_applied(
-    rollout: Rollout, tmp_path: Path
+    name: str, rollout: Rollout, tmp_path: Path
 ) -> None:
-    result = rollout("", "", environment="stagging")
+    result = rollout("", "", environment=name)
     assert result.returncode == 1
-    assert "no environment 'stagging'" in result.stderr
+    assert f"no environment {name!r}" in result.stderr
     assert not (tmp_path / "calls").exists()
 
 

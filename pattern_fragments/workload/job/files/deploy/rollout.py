@@ -1,4 +1,4 @@
-"""Tries a new version with a job that publishes nothing, and only then gives it to the schedule.
+"""Tries a new version with a job that publishes nothing, and only then gives it to the schedules.
 
     python3 deploy/rollout.py staging
     python3 deploy/rollout.py production run --from 2013-07-01 --to 2013-07-03
@@ -54,10 +54,11 @@ def main() -> None:
 
 
 def roll_out(overlay: Path, cluster: "Cluster", timeout: int) -> None:
-    """Try what the overlay says, and apply its schedule when that succeeds."""
+    """Try what the overlay says, and apply its schedules when that succeeds."""
     permit(overlay, images_of(overlay))
     objects = cluster.render(overlay)
-    [schedule] = [each for each in objects if each["kind"] == "CronJob"]
+    schedules = [each for each in objects if each["kind"] == "CronJob"]
+    [schedule] = [each for each in schedules if each["metadata"]["name"] == cluster.name]
     # What a job of the new version needs: its settings, its identity, its volume.
     cluster.apply([each for each in objects if each["kind"] != "CronJob"])
     job = {**schedule["spec"]["jobTemplate"]["spec"], "backoffLimit": 0}
@@ -65,7 +66,7 @@ def roll_out(overlay: Path, cluster: "Cluster", timeout: int) -> None:
     job["activeDeadlineSeconds"] = timeout
     if not cluster.run(job, ["--trial"]):
         sys.exit("The trial failed: the schedule is as it was.")
-    cluster.apply([schedule])
+    cluster.apply(schedules)
 
 
 def run(cluster: "Cluster", arguments: list[str]) -> None:
@@ -82,8 +83,9 @@ class Cluster:
 
     def __init__(self, namespace: str) -> None:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        self._name: str = project["name"]
-        self._namespace = namespace
+        self.name: str = project["name"]
+        """Of the service, and of the schedule of its runs."""
+        self.namespace = namespace
 
     def render(self, overlay: Path) -> list[dict[str, Any]]:
         """The objects of an overlay."""
@@ -104,7 +106,7 @@ class Cluster:
 
     def schedule(self) -> dict[str, Any] | None:
         """The CronJob as the cluster has it; None before the first rollout."""
-        found = self._kubectl("get", f"cronjob/{self._name}", "--ignore-not-found", "-o", "json")
+        found = self._kubectl("get", f"cronjob/{self.name}", "--ignore-not-found", "-o", "json")
         return json.loads(found) if found else None
 
     def run(self, spec: dict[str, Any], arguments: list[str]) -> bool:
@@ -112,7 +114,7 @@ class Cluster:
 
         Raises TimeoutError when the cluster does not end it in time.
         """
-        name = f"{self._name[:40]}-{time.time_ns() // 1_000_000}"
+        name = f"{self.name[:40]}-{time.time_ns() // 1_000_000}"
         spec = json.loads(json.dumps(spec))
         [container] = spec["template"]["spec"]["containers"]
         container["args"] = [*container["args"], *arguments]
@@ -143,7 +145,7 @@ class Cluster:
 
     def _kubectl(self, *arguments: str, given: str | None = None, check: bool = True) -> str:
         return subprocess.run(  # noqa: S603 - no shell, and the caller's own words
-            ["kubectl", "-n", self._namespace, *arguments],  # noqa: S607 - the one on the PATH
+            ["kubectl", "-n", self.namespace, *arguments],  # noqa: S607 - the one on the PATH
             input=given,
             stdout=subprocess.PIPE,
             text=True,

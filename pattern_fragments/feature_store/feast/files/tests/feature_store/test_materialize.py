@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from __package__ import materialize as command
 from __package__.domain import data
 from __package__.feature_definition import EntityFeature
 from __package__.feature_matrix import ENTITIES, LONGEST_WINDOW
-from __package__.feature_store.grid import last_moment
+from __package__.feature_store.grid import last_moment, moment_before
 from __package__.feature_store.readers import SqliteReader
 from __package__.feature_store.tables import (
     ONLINE_FILE,
@@ -235,6 +235,32 @@ def test_the_newest_event_says_up_to_when(store: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(data, "events", lambda start, _: events(start, end))
     assert main([]) == 0
     assert read_tables(SqliteReader(store), ()).as_of == (end - timedelta(minutes=30)).timestamp()
+
+
+@needs_entities
+@pytest.mark.parametrize("lives", [True, False])
+def test_events_of_today_count_beyond_a_silent_table_and_a_record_of_the_past_ends_with_it(
+    lives: bool, store: Path, signature: Signature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = sorted({feature.events for features in ENTITIES.values() for feature in features})
+    shift = datetime.now(UTC) - data.SMALL_PERIOD.end if lives else timedelta(0)
+    silence = timedelta(hours=9)
+
+    def events(_start: datetime, _end: datetime) -> dict[str, pl.DataFrame]:
+        ended = data.SMALL_PERIOD.end - silence
+        found = data_events(data.SMALL_PERIOD.start, data.SMALL_PERIOD.end)
+        known = {**found, tables[0]: found[tables[0]].filter(pl.col("available_at") < ended)}
+        moved = pl.col("available_at") + shift
+        return {table: frame.with_columns(moved) for table, frame in known.items()}
+
+    data_events = data.events
+    monkeypatch.setattr(data, "events", events)
+    assert main([]) == 0
+    as_of = read_tables(SqliteReader(store), signature.inputs).as_of
+    newest = [frame["available_at"].max() for frame in events(MOMENT, MOMENT).values()]
+    ends = sorted(end.timestamp() for end in newest if isinstance(end, datetime))
+    behind = len(tables) > 1 and not lives
+    assert as_of == moment_before(ends[0] if behind else ends[-1])
 
 
 @needs_entities

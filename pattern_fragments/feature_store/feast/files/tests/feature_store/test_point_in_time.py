@@ -106,9 +106,12 @@ def test_what_training_leaves_is_as_of_the_last_full_interval(
 ) -> None:
     tables = read_tables(SqliteReader(folder.path / ONLINE_FILE), signature.inputs)
     ends = [frame["available_at"].max() for frame in dataset.events.values()]
-    newest = max(end.timestamp() for end in ends if isinstance(end, datetime))
-    assert tables.as_of == moment_before(newest)
+    first = min(end.timestamp() for end in ends if isinstance(end, datetime))
+    assert tables.as_of == moment_before(first)
     assert tables.data_as_of == min(tables.newest.values()) <= tables.as_of
+    for entity, table in tables.tables.items():
+        known = np.isfinite(table).any(axis=0)
+        assert known.all(), [f.name for f in np.array(ENTITIES[entity])[~known]]
 
 
 @needs_entities

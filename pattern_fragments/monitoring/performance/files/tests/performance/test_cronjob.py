@@ -48,6 +48,14 @@ def test_no_request_reaches_it(template: dict[str, Any], service: dict[str, Any]
     assert not wanted.items() <= template["metadata"]["labels"].items()
 
 
+def test_it_reaches_names_and_an_object_store_and_nothing_else(template: dict[str, Any]) -> None:
+    text = (ROOT / "deploy" / "base" / "performance-networkpolicy.yaml").read_text()
+    policy = yaml.safe_load(text)["spec"]
+    assert policy["podSelector"]["matchLabels"] == template["metadata"]["labels"]
+    assert policy["ingress"] == []
+    assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {53, 443}
+
+
 def test_until_its_places_are_named_it_says_that_nothing_was_predicted_and_succeeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

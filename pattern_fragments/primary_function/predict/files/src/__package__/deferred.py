@@ -1,9 +1,12 @@
 """Observers that work in bulk: beside the answers, in a thread of their own."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import Context, copy_context
 from functools import cached_property
+from itertools import compress
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -13,8 +16,13 @@ from .columns import Columns
 from .gauges import Gauge
 from .observer import Guard, Refused, Scored
 
+logger = logging.getLogger(__name__)
+
 EVERY_S = 5.0
 """So long something may wait to be observed, unless there is much of it."""
+
+PATIENCE_S = 20.0
+"""At the end, with an observer that hangs: Kubernetes waits 60 seconds for the whole service."""
 
 MOST_ROWS = 50_000
 """So many rows are held at most, and those of one call beside."""
@@ -27,13 +35,19 @@ class Batch:
     """The n rows of several calls, one after the other; what nobody asks for is not made."""
 
     def __init__(
-        self, scored: Sequence[Scored], refused: Mapping[str, int], dropped: int = 0
+        self,
+        scored: Sequence[Scored],
+        refused: Mapping[str, int],
+        dropped: int = 0,
+        contexts: Sequence[Context] = (),
     ) -> None:
         self.refused = refused
         """Refusals by reason since the batch before."""
         self.dropped = dropped
         """Rows that were predicted since the batch before, and that nobody can observe."""
         self.calls = scored
+        self.contexts = contexts or [copy_context()] * len(scored)
+        """That in which each call was answered: it holds what is known of whoever asked."""
         self._rows = [len(one.predictions) for one in scored]
 
     def __len__(self) -> int:
@@ -41,8 +55,9 @@ class Batch:
 
     def of(self, version: str) -> "Batch":
         """The rows that this version of the model predicted."""
-        calls = [one for one in self.calls if one.version == version]
-        return Batch(calls, self.refused, self.dropped)
+        is_one = [one.version == version for one in self.calls]
+        calls, contexts = list(compress(self.calls, is_one)), list(compress(self.contexts, is_one))
+        return Batch(calls, self.refused, self.dropped, contexts)
 
     @cached_property
     def ids(self) -> list[str]:
@@ -92,7 +107,8 @@ class Deferred:
     """An observer that only collects; a thread hands what came together to observers in bulk.
 
     When rows come faster than they are observed, further ones are dropped and counted. With
-    `waits` none is: whoever predicts observes first what is held, and goes on then.
+    `waits` there is no thread, and none is dropped: whoever predicts goes on once they are
+    observed.
     """
 
     def __init__(
@@ -109,6 +125,7 @@ class Deferred:
         self._every_s = every_s
         self._most_rows = most_rows
         self._held: list[Scored] = []
+        self._contexts: list[Context] = []
         self._refused: Counter[str] = Counter()
         self._rows = 0
         self._dropped = 0
@@ -129,15 +146,17 @@ class Deferred:
         )
 
     def scored(self, scored: Scored) -> None:
-        """Keep it for later."""
+        """Keep it for later, or observe it now."""
         if self._rows >= self._most_rows:
-            if not self._waits:
-                self._dropped += len(scored.predictions)
-                return
-            self.flush()
+            self._dropped += len(scored.predictions)
+            return
         with self._lock:
             self._held.append(scored)
+            self._contexts.append(copy_context())
             self._rows += len(scored.predictions)
+        if self._waits:
+            self.flush()
+            return
         if self._thread is None:
             self._start()
         if self._rows >= self._most_rows // 2:
@@ -147,7 +166,7 @@ class Deferred:
         """Count it for later."""
         with self._lock:
             self._refused[refused.reason] += 1
-        if self._thread is None:
+        if self._thread is None and not self._waits:
             self._start()
 
     def of(self, kind: type[Found]) -> Iterator[Found]:
@@ -159,19 +178,24 @@ class Deferred:
         with self._observing:
             with self._lock:
                 dropped = self._dropped
-                batch = Batch(self._held, self._refused, dropped - self._told)
-                self._held, self._rows, self._refused = [], 0, Counter()
+                batch = Batch(self._held, self._refused, dropped - self._told, self._contexts)
+                self._held, self._contexts, self._rows, self._refused = [], [], 0, Counter()
                 self._told = dropped
             if len(batch) or batch.refused or batch.dropped:
                 for observer, guard in self._observers:
                     guard.call(observer.observe, batch)
 
     def close(self) -> None:
-        """Observe the rest, and let the observers finish."""
+        """Observe the rest, and let the observers finish, but wait for none that hangs."""
         self._closed = True
         self._due.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(PATIENCE_S)
+            if self._thread.is_alive():
+                logger.error(
+                    "an observer hangs, rows were not observed", extra={"rows": self._rows}
+                )
+                return
         self.flush()
         for observer, guard in self._observers:
             guard.call(observer.close)

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from __package__.access.key_file import write
-from __package__.access.keyring import LOOK_EVERY_S, Keyring, ends_of
+from __package__.access.keyring import (
+    LOOK_EVERY_S,
+    Keyring,
+    ends_of,
+    unread_of,
+)
 
 from .conftest import KEY, a_caller
 
@@ -65,6 +70,25 @@ def test_a_broken_file_changes_nothing_and_is_told_of_once(
     write(path, [a_caller("app", OTHER)])
     assert knows(OTHER)
     assert not knows(KEY)
+
+
+def test_for_how_long_keys_may_be_stale_is_shown_and_told_each_minute(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+    keyring = Keyring(path, now)
+    gauge = unread_of(keyring, lambda: now)
+    content = path.read_text()
+    path.unlink()
+    while now < 190:
+        now += 10
+        assert keyring.find(KEY.encode(), now)
+    assert gauge.values() == {(): 180.0}
+    assert len(caplog.records) == 4
+    path.write_text(content)
+    now = 200.0
+    keyring.find(b"whoever", now)
+    assert gauge.values() == {(): 0.0}
 
 
 def test_a_file_that_is_gone_changes_nothing_until_there_is_one_again(

@@ -43,8 +43,8 @@ def test_staging_is_free(empty: Repository) -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging/../production", "production/."])
-def test_production_is_known_by_its_folder(empty: Repository, environment: str) -> None:
-    assert "Nothing was changed in production" in empty.rollout(environment)
+def test_production_has_no_other_name(empty: Repository, environment: str) -> None:
+    assert "There is no environment" in empty.rollout(environment)
     assert not empty.changed_the_cluster()
 
 
@@ -286,3 +286,10 @@ def test_a_clone_without_history_is_refused(approved: Repository, tmp_path: Path
 def test_files_without_git_are_refused(approved: Repository) -> None:
     shutil.rmtree(approved.root / ".git")
     refused(approved, "this is no clone of the repository")
+
+
+def test_without_the_branch_that_approvals_are_merged_into_that_is_what_is_said(
+    approved: Repository,
+) -> None:
+    approved.git("remote", "remove", "origin")
+    refused(approved, "there is no origin/main here")

@@ -125,16 +125,16 @@ def lengthened(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "sentence", "is_found"),
+    ("change", "sentence"),
     [
-        (removed, "was removed while it was written", False),
-        (replaced, "was replaced while it was written", False),
-        (shortened, "was changed by somebody else while it was written", False),
-        (lengthened, "was changed by somebody else while it was written", True),
+        (removed, "was removed while it was written"),
+        (replaced, "was replaced while it was written"),
+        (shortened, "was changed by somebody else while it was written"),
+        (lengthened, "was changed by somebody else while it was written"),
     ],
 )
-def test_a_file_that_somebody_else_touches_is_told_at_once_and_left(
-    tmp_path: Path, change: Callable[[Path], None], sentence: str, is_found: bool
+def test_a_file_that_somebody_else_touches_is_told_at_once_and_found(
+    tmp_path: Path, change: Callable[[Path], None], sentence: str
 ) -> None:
     chain = make_chain(tmp_path)
     chain.add([answered(0)])
@@ -145,7 +145,7 @@ def test_a_file_that_somebody_else_touches_is_told_at_once_and_left(
         chain.add([answered(1)])
     chain.add([answered(1)])
     assert chain.name != path.name.partition(".jsonl")[0]
-    assert bool(verify(tmp_path).findings) == is_found
+    assert any("has changed" in finding for finding in verify(tmp_path).findings)
     assert verify(tmp_path, heads=[head]).findings or change is replaced
 
 

@@ -54,7 +54,8 @@ def test_a_good_log_is_counted_and_its_heads_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify"]) == 0
-    note, head, summary = capsys.readouterr().out.splitlines()
+    note, missing, head, summary = capsys.readouterr().out.splitlines()
+    assert missing == "note: chains that are missing whole are shown by --heads alone"
     assert note.endswith("4 rows were answered without an entry (overload)")
     last = entries(folder)[-1]
     assert head.endswith(f":5:{last['hash']} closed")
@@ -92,7 +93,7 @@ def test_heads_are_given_one_by_one_or_as_a_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     main(["verify"])
-    head = capsys.readouterr().out.splitlines()[1].split()[1]
+    head = capsys.readouterr().out.splitlines()[2].split()[1]
     log = given(tmp_path, "service.log", {"message": "audit head", "head": head})
     assert main(["verify", "--head", head, "--heads", log]) == 0
     assert "; 2 heads from elsewhere" in capsys.readouterr().out
@@ -130,9 +131,40 @@ def test_the_entry_of_a_prediction_or_a_request_is_shown(
 ) -> None:
     assert main(["show", *arguments]) == 0
     [path] = folder.iterdir()
-    where, _, line = capsys.readouterr().out.partition(": ")
+    shown, checked = capsys.readouterr().out.splitlines()
+    where, _, line = shown.partition(": ")
     assert where == f"{path}:3"
     assert json.loads(line) == entries(folder)[2]
+    assert checked == "entry: its hash fits"
+
+
+def test_an_entry_that_was_changed_is_shown_as_such(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [path] = folder.iterdir()
+    path.write_bytes(path.read_bytes().replace(b'"rows":2', b'"rows":1'))
+    assert main(["show", "--prediction-id", "asked-0"]) == FOUND
+    assert "entry: changed, for its hash is not that of its content\n" in capsys.readouterr().out
+
+
+def test_an_entry_that_was_written_anew_without_the_key_is_shown_as_changed(
+    make_log: MakeLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(SECRET)
+    log = make_log(key_file=key)
+    log.observe(batch(scored(1)))
+    log.close()
+    show = ["show", str(tmp_path / "log"), "--prediction-id", "call0-0"]
+    assert main(show) == 0
+    assert "its hash fits; its mac was not checked" in capsys.readouterr().out
+    assert main([*show, "--key", str(key)]) == 0
+    assert "entry: its hash and its mac fit\n" in capsys.readouterr().out
+    [path] = (tmp_path / "log").iterdir()
+    mac = entries(tmp_path / "log")[1]["mac"]
+    path.write_text(path.read_text().replace(mac, "0" * 64))
+    assert main([*show, "--key", str(key)]) == FOUND
+    assert "entry: changed, for its mac is not one of the key\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("identity", ["asked-2", "asked", "trace", "call"])
@@ -141,7 +173,7 @@ def test_what_was_never_answered_has_no_entry(
     identity: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["show", "--prediction-id", identity]) == FOUND
-    assert capsys.readouterr().err.endswith(f"has no entry of {identity}\n")
+    assert capsys.readouterr().err.partition(";")[0].endswith(f"has no entry of {identity}")
 
 
 @pytest.mark.usefixtures("folder")

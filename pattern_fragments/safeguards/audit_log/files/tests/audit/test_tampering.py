@@ -222,6 +222,9 @@ def test_heads_are_read_from_a_log_of_the_service(tmp_path: Path) -> None:
 def test_without_the_key_nobody_can_write_a_log_anew(tmp_path: Path) -> None:
     write(tmp_path, KEY)
     assert not verify(tmp_path, [KEY]).findings
+    other = Key(SECRET[::-1])
+    assert any(KEY.name in finding for finding in verify(tmp_path, [other]).findings)
+    assert not verify(tmp_path, [other, KEY]).findings
     [note] = verify(tmp_path).notes
     assert note.endswith(f"macs were not checked, for the key {KEY.name} was not given")
     before, written = "0" * 64, []

@@ -22,7 +22,7 @@ SHOWN = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when nothing of these predictions is left, 1 when an id is unknown."""
+    """Run the command; 0 when nothing of these predictions is left here, 1 for an unknown id."""
     parser = argparse.ArgumentParser(
         prog="python -m __package__.erase",
         description="Erase the rows of predictions and of their outcomes, by their ids.",
@@ -34,13 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         lines = options.ids_file.read_text().splitlines() if options.ids_file else []
-        ids = {line.strip() for line in (*options.prediction_id, *lines)} - {""}
-        if not ids:
-            raise ValueError("no id is given: --prediction-id ID, or --ids-file FILE")
+    except (OSError, UnicodeDecodeError) as error:
+        parser.error(f"{options.ids_file} cannot be read, so nothing was erased: {error}")
+    ids = {line.strip() for line in (*options.prediction_id, *lines)} - {""}
+    if not ids:
+        parser.error("no id is given: --prediction-id ID, or --ids-file FILE, an id on each line")
+    try:
         settings = read_settings()
         receipts = Receipts(settings.prediction_log, "SERVICE_PREDICTION_LOG")
         with receipts.alone():
-            rows, unknown = erase(ids, build_places(settings), receipts)
+            places = build_places(settings)
+            rows, unknown = erase(ids, places, receipts)
     except BlockingIOError:
         sys.stderr.write("nothing was erased: another erasure is under way; wait for its end\n")
         return FAILED
@@ -50,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for setting, count in rows.items():
         sys.stdout.write(f"{setting}: {count:,} rows erased\n")
     gone = len(ids) - len(unknown)
-    sys.stdout.write(f"nothing is left of {gone:,} of {len(ids):,} predictions\n")
+    here = " and ".join(place.setting for place in places if place.is_here()) or "no place"
+    sys.stdout.write(f"{gone:,} of {len(ids):,} predictions: nothing is left in {here}\n")
     if unknown:
         shown = ", ".join(sorted(unknown)[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
         sys.stderr.write(
@@ -58,6 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             " predictions of this service, older than a few minutes and within the time that they"
             " are kept?\n"
         )
+    for place in places:
+        if not place.is_here():
+            sys.stderr.write(
+                f"{place.setting} names nothing that is here: if it lies elsewhere, erase there,"
+                " too\n"
+            )
     return 1 if unknown else 0
 
 
@@ -74,6 +85,9 @@ def erase(
     unknown = {one for one in ids - found if hashed(one) not in before}
     rows: Counter[str] = Counter()
     if not found:
+        # Of an erasure that was killed after its last row the receipt is all that was missing.
+        if gone := [one for one in ids if hashed(one) in receipts.unended()]:
+            receipts.append("ended", sorted(gone))
         return rows, unknown
     receipts.append("began", sorted(found))
     for _ in range(ROUNDS):

@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = datetime.now(UTC).date() - timedelta(days=settings.retention_days)
     code = 0
     for place in places:
+        if not place.is_here():
+            sys.stdout.write(f"{place.setting}: nothing is there, so nothing was looked at\n")
+            continue
         try:
             found = place.expire(before, dry_run=options.dry_run)
         except (OSError, ValueError, ChangedError) as error:

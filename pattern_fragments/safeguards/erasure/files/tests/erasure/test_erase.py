@@ -31,7 +31,7 @@ def test_the_predictions_that_are_asked_for_go_and_no_others(
     assert ids_of("log") == ["a", "c"]
     assert capsys.readouterr().out.splitlines() == [
         "SERVICE_PREDICTION_LOG: 2 rows erased",
-        "nothing is left of 1 of 1 predictions",
+        "1 of 1 predictions: nothing is left in SERVICE_PREDICTION_LOG",
     ]
     assert [one["event"] for one in receipts()] == ["began", "ended"]
     assert receipts()[1]["rows"] == {"SERVICE_PREDICTION_LOG": 2}
@@ -51,6 +51,19 @@ def test_what_was_erased_before_is_no_error_the_second_time(write: WriteLog) -> 
     assert ids_of("log") == ["b"]
 
 
+def test_an_erasure_that_was_killed_before_its_end_is_ended_by_the_next_call(
+    write: WriteLog,
+) -> None:
+    write("a", "b")
+    main(asked("a"))
+    path = Path("log", FILE_NAME)
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    assert main(asked("a")) == 0
+    assert [one["event"] for one in receipts()] == ["began", "ended"]
+    assert main(asked("a")) == 0
+    assert len(receipts()) == 2
+
+
 def test_an_unknown_id_is_told_and_the_known_ones_are_erased(
     write: WriteLog, capsys: Shown
 ) -> None:
@@ -58,16 +71,17 @@ def test_an_unknown_id_is_told_and_the_known_ones_are_erased(
     assert main(asked("a", "x", "y")) == 1
     assert ids_of("log") == ["b"]
     said = capsys.readouterr()
-    assert "nothing is left of 1 of 3 predictions" in said.out
+    assert "1 of 3 predictions: nothing is left in SERVICE_PREDICTION_LOG" in said.out
     assert said.err.startswith("2 ids are in no log and were never erased (x, y): ")
 
 
 def test_without_an_id_nothing_is_erased(write: WriteLog, capsys: Shown, tmp_path: Path) -> None:
     write("a")
     (tmp_path / "ids").write_text("\n")
-    assert main(["--ids-file", str(tmp_path / "ids")]) == FAILED
-    assert "no id is given" in capsys.readouterr().err
-    assert main(["--ids-file", str(tmp_path / "none")]) == FAILED
+    for name, sentence in (("ids", "no id is given"), ("none", "nothing was erased")):
+        with pytest.raises(SystemExit):
+            main(["--ids-file", str(tmp_path / name)])
+        assert sentence in capsys.readouterr().err
     assert ids_of("log") == ["a"]
 
 

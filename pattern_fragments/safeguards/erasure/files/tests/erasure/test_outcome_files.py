@@ -1,6 +1,7 @@
 """Outcomes go by the ids of their predictions or by their age, from every kind of file."""
 
-from datetime import date, timedelta
+import os
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -8,10 +9,11 @@ import pytest
 
 from __package__.erase import main
 from __package__.erasure import outcome_files
-from __package__.erasure.files import state_of
+from __package__.erasure.files import State, state_of
 from __package__.erasure.outcome_files import OutcomeFiles
 from __package__.erasure.place import Expired
 from __package__.outcomes import scan
+from __package__.retention import FAILED
 from __package__.retention import main as retention
 
 from .conftest import TODAY, WriteLog, ids_of
@@ -97,9 +99,40 @@ def test_the_day_is_that_of_utc(tmp_path: Path) -> None:
     assert place(tmp_path).holding({"7"}) == {str(path): {"7"}}
 
 
-def test_an_outcome_that_is_not_known_yet_has_no_age(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("prediction_id,label,labelled_at\na,,\n")
-    assert place(tmp_path).expire(date(2100, 1, 1), dry_run=False) == Expired(0, 0)
+def test_blank_lines_are_no_outcomes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", {"a": 0, "b": 0})
+    path.write_text("\n  \n" + path.read_text() + " \n")
+    assert place(tmp_path).remove(str(path), {"a"}) == 1
+    assert place(tmp_path).holding({"a", "b"}) == {str(path): {"b"}}
+
+
+def test_a_broken_file_is_named_with_its_line_and_keeps_no_other_from_going(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"prediction_id": "a"}\n{"prediction_id"\n')
+    old = write(tmp_path / "b.csv", {"b": 400})
+    with pytest.raises(ValueError, match=r"a\.jsonl cannot be read: line 2: "):
+        place(tmp_path).expire(TODAY.date(), dry_run=False)
+    assert not old.exists()
+
+
+def test_a_file_keeps_its_rights(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", {"a": 0, "b": 0})
+    path.chmod(0o600)
+    place(tmp_path).remove(str(path), {"a"})
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_has_no_moment_is_as_old_as_the_last_change_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = ("a,,", "b,1,2013-07-01T00:00:00Z", "c,1,2100-01-01T00:00:00Z")
+    path.write_text("\n".join(["prediction_id,label,labelled_at", *rows]))
+    changed = datetime(2014, 3, 1, 12, tzinfo=UTC).timestamp()
+    os.utime(path, (changed, changed))
+    outcomes = place(tmp_path)
+    assert outcomes.expire(date(2014, 3, 1), dry_run=False) == Expired(0, 1)
+    assert list(outcomes.holding({"a", "b", "c"}).values()) == [{"a", "c"}]
+    # That others went has made it no younger.
+    assert outcomes.expire(date(2014, 3, 2), dry_run=False) == Expired(0, 1)
+    assert list(outcomes.holding({"a", "b", "c"}).values()) == [{"c"}]
 
 
 @pytest.mark.parametrize(
@@ -131,8 +164,8 @@ def test_a_file_that_is_being_written_is_not_replaced(
     content = path.read_bytes()
     states = iter(range(100))
 
-    def changing(where: Path) -> tuple[int, int, int]:
-        return (*state_of(where)[:2], next(states))
+    def changing(where: Path) -> State:
+        return state_of(where)._replace(changed_ns=next(states))
 
     monkeypatch.setattr(outcome_files, "state_of", changing)
     with pytest.raises(OSError, match="is being written"):
@@ -141,8 +174,22 @@ def test_a_file_that_is_being_written_is_not_replaced(
 
 
 def test_outcomes_in_an_object_store_have_to_be_parquet() -> None:
+    outcomes = place("s3://bucket/outcomes.csv")
     with pytest.raises(ValueError, match="only outcomes in parquet can be erased"):
-        place("s3://bucket/outcomes.csv")
+        outcomes.holding({"a"})
+    with pytest.raises(ValueError, match="only outcomes in parquet can be erased"):
+        outcomes.expire(TODAY.date(), dry_run=True)
+
+
+def test_outcomes_that_cannot_be_deleted_keep_nothing_else(
+    write_log: WriteLog, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_log("old", days_ago=400)
+    write_log("new")
+    monkeypatch.setenv("SERVICE_OUTCOMES", "s3://bucket/outcomes.csv")
+    assert retention([]) == FAILED
+    assert "SERVICE_OUTCOMES: not all of it could be deleted: " in capsys.readouterr().err
+    assert ids_of("log") == ["new"]
 
 
 def test_the_commands_reach_the_outcomes(write_log: WriteLog, tmp_path: Path) -> None:

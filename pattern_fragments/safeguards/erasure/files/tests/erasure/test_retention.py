@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from __package__.erasure.days import check_days
 from __package__.prediction_log.store import Store
 from __package__.retention import FAILED, main
+from __package__.settings import Settings
 
 from .conftest import WriteLog, ids_of
 
@@ -68,7 +70,7 @@ def test_where_nothing_was_logged_yet_there_is_nothing_to_delete(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main([]) == 0
-    assert "0 files" in capsys.readouterr().out
+    assert "SERVICE_PREDICTION_LOG: nothing is there" in capsys.readouterr().out
 
 
 def test_what_cannot_be_deleted_is_told(
@@ -79,6 +81,12 @@ def test_what_cannot_be_deleted_is_told(
     (day / "a.parquet").mkdir()  # what no user may remove as a file
     assert main([]) == FAILED
     assert "SERVICE_PREDICTION_LOG: not all of it could be deleted: " in capsys.readouterr().err
+
+
+def test_a_log_that_would_keep_rows_longer_starts_no_service(settings: Settings) -> None:
+    check_days(settings.model_copy(update={"prediction_log_keep_days": DAYS}))
+    with pytest.raises(ValueError, match=f"SERVICE_RETENTION_DAYS={DAYS}: .* lower it to {DAYS}"):
+        check_days(settings.model_copy(update={"prediction_log_keep_days": DAYS + 1}))
 
 
 @pytest.mark.usefixtures("settings")

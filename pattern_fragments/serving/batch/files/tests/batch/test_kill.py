@@ -102,6 +102,22 @@ def test_killed_at_every_step_it_ends_with_the_same_bytes(
     assert read(settings.output)["source_row"].is_unique().all()
 
 
+@pytest.mark.usefixtures("day_input")
+@pytest.mark.parametrize("step", ["finish", "publish"])
+def test_ended_after_the_manifest_it_goes_on(
+    step: str, settings: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Day, step, end)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert not published(settings.output).exists()
+    assert run().scored == read(settings.output).height > 0
+
+
 def test_a_rollback_that_is_killed_at_every_step_goes_one_version_back_and_holds(
     settings: Settings, run: Run, killed: Killed, day_input: Path, rows: pl.DataFrame
 ) -> None:

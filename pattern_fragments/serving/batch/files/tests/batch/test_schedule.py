@@ -37,8 +37,12 @@ def test_only_what_a_second_try_can_mend_is_tried_again(cron_job: dict[str, Any]
 def test_input_and_output_lie_on_the_volume(cron_job: dict[str, Any]) -> None:
     pod = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     claim = yaml.safe_load((BASE / "persistentvolumeclaim.yaml").read_text())
-    [volume] = [volume for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
-    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    name = claim["metadata"]["name"]
+    [volume] = [
+        volume
+        for volume in pod["volumes"]
+        if volume.get("persistentVolumeClaim") == {"claimName": name}
+    ]
     [container] = pod["containers"]
     [mount] = [mount for mount in container["volumeMounts"] if mount["name"] == volume["name"]]
     lines = (ROOT / "Dockerfile").read_text().replace("\\", "").split()

@@ -4,7 +4,7 @@ A moment is a full INTERVAL since 1970. The row of a moment holds what was known
 until the next one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..feature_matrix import ENTITIES
+from ..feature_matrix import ENTITIES, LONGEST_WINDOW
 from .versions import AS_OF, INTERVAL, NEWEST, TABLE, event_tables, freshness_view, view_of
 from .windows import Events, history_of
 
@@ -37,6 +37,18 @@ def newest_events(events: Events, until: float | None = None) -> dict[str, float
             raise ValueError(f"the table {table} holds no event to compute features from")
         newest[table] = float(last)
     return newest
+
+
+def end_of(newest: Mapping[str, float]) -> float:
+    """Up to when features can be computed from tables that end at `newest`, in seconds since 1970.
+
+    That is the newest event of all. Where even that is older than the longest window, the events
+    are a record of the past, and it is when the first of the tables ends: later, its windows could
+    be empty.
+    """
+    live = datetime.now(UTC) - LONGEST_WINDOW
+    last = max(newest.values())
+    return last if last >= live.timestamp() else min(newest.values())
 
 
 def write_rows(folder: Path, events: Events, first: int, last: int) -> None:

@@ -55,12 +55,13 @@ def publish(
 ) -> None:
     """Write the online features that serving can start from into a new model folder.
 
-    They are those of all entities, also of the ones that this model does not know.
+    They are those of all entities, also of the ones that this model does not know. Without `as_of`
+    they are of the moment at which the first of the tables ends: later, its windows could be empty.
     Raises ValueError when a table holds no event until then.
     """
     write_feature_service(folder)
     if ENTITIES:
-        now = max(newest_events(events).values()) if as_of is None else as_of.timestamp()
+        now = min(newest_events(events).values()) if as_of is None else as_of.timestamp()
         moment = moment_before(now)
         newest_events(events, moment)
         from .materialization import write_online_file  # when it is needed: it loads Feast

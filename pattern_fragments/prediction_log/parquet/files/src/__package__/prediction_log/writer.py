@@ -87,6 +87,7 @@ class Writer:
     def _run(self) -> None:
         while not self._ended.wait(min(self._flush_s, self._retry_in_s())):
             self._flush()
+            self._tidy()
 
     def _retry_in_s(self) -> float:
         """Until what could not be written is tried again; endless if there is nothing such."""

@@ -23,7 +23,7 @@ from ..serving.traces import continue_trace
 from .description import with_keys
 from .gate import Gate
 from .key_file import DESCRIBE, PREDICT
-from .keyring import Keyring, ends_of
+from .keyring import Keyring, ends_of, unread_of
 
 OPEN_PATHS = ("/livez", "/readyz", "/v2/health/live", "/v2/health/ready")
 """What probes ask, which have no keys, and what gives nothing away."""
@@ -110,7 +110,7 @@ def restricted(
     gate = None
     if settings.keys_file is not None:
         keyring = _keyring(settings.keys_file)
-        service.gauges.append(ends_of(keyring))
+        service.gauges.extend((ends_of(keyring), unread_of(keyring, time.monotonic)))
         gate = Gate(keyring)
     elif not _is_loopback(settings.host):
         raise ValueError(

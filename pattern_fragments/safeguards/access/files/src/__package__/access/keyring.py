@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
@@ -14,6 +14,9 @@ from .rates import Bucket
 
 LOOK_EVERY_S = 2.0
 """A key that was added or removed counts after so many seconds at the latest."""
+
+COMPLAIN_EVERY_S = 60.0
+"""A file that cannot be read is logged at once, and then so often."""
 
 Stamp = tuple[int, ...]
 
@@ -33,9 +36,9 @@ class Known:
 class Keyring:
     """Finds who a key belongs to. It is used by one thread.
 
-    A file that cannot be read any more changes nothing: the keys stay as they were, and an error is
-    logged. `now` is in seconds of a clock that does not go back. Raises OSError and ValueError when
-    there is no good file at the start.
+    A file that cannot be read any more changes nothing: the keys stay as they were, also one that
+    was to be taken back; an error is logged, and `unread_s` grows. `now` is in seconds of a clock
+    that does not go back. Raises OSError and ValueError when there is no good file at the start.
     """
 
     def __init__(self, path: Path, now: float) -> None:
@@ -44,6 +47,8 @@ class Keyring:
         self._known: Mapping[bytes, Known] = {}
         self._known = self._read(now)
         self._look_at = now + LOOK_EVERY_S
+        self._unread_since: float | None = None
+        self._quiet_until = now
 
     def __iter__(self) -> Iterator[Known]:
         return iter(self._known.values())
@@ -59,20 +64,27 @@ class Keyring:
             self._look(now)
         return self._known.get(sha256(key).digest())
 
+    def unread_s(self, now: float) -> float:
+        """For so long the file could not be read when it was looked at; 0 when it can."""
+        return 0.0 if self._unread_since is None else now - self._unread_since
+
     def _look(self, now: float) -> None:
-        """Read the file again if it is another one than before."""
+        """Read the file again if it is another one than before, or could not be read."""
         stamp = _stamp(self._path)
-        if stamp == self._seen:
+        if stamp == self._seen and self._unread_since is None:
             return
         try:
             self._known = self._read(now)
         except (OSError, ValueError) as error:
-            logger.error("the keys stay as they were: %s", error)
-            # What could not be opened may be whole: it is looked at again.
-            self._seen = self._seen if isinstance(error, OSError) else stamp
+            if self._unread_since is None:
+                self._unread_since = self._quiet_until = now
+            if now >= self._quiet_until:
+                self._quiet_until = now + COMPLAIN_EVERY_S
+                logger.error("the keys stay as they were: %s", error)
         else:
-            self._seen = stamp
+            self._unread_since = None
             logger.info("the keys were read again", extra={"keys": len(self._known)})
+        self._seen = stamp
 
     def _read(self, now: float) -> Mapping[bytes, Known]:
         callers = read(self._path)
@@ -98,6 +110,15 @@ def ends_of(keyring: Keyring) -> Gauge:
             (known.caller.name,): known.ends for known in keyring if known.ends < float("inf")
         },
         labels=("caller",),
+    )
+
+
+def unread_of(keyring: Keyring, clock: Callable[[], float]) -> Gauge:
+    """For how long keys that were to be taken back are still good."""
+    return Gauge(
+        "caller_keys_unread_seconds",
+        "For so long the file of keys could not be read, and those from before are good; or 0",
+        lambda: keyring.unread_s(clock()),
     )
 
 

@@ -50,6 +50,8 @@ def _print(folder: Path, report: Report, heads: int) -> int:
         sys.stdout.write(f"and {len(report.findings) - MOST_SHOWN} more\n")
     for note in report.notes:
         sys.stdout.write(f"note: {note}\n")
+    if not heads:
+        sys.stdout.write("note: chains that are missing whole are shown by --heads alone\n")
     for chain in found:
         sys.stdout.write(f"head {chain.head}{' closed' if chain.is_closed else ''}\n")
     sys.stdout.write(
@@ -69,17 +71,35 @@ def _show(folder: Path, options: argparse.Namespace, settings: Settings, keys: l
     wanted = options.prediction_id or options.request_id
     places = list(find(folder, options.prediction_id, options.request_id))
     if not places:
-        sys.stderr.write(f"{folder} has no entry of {wanted}\n")
+        sys.stderr.write(
+            f"{folder} has no entry of {wanted}; what was answered within the last seconds may"
+            " still be held\n"
+        )
         return FOUND
     fits = True
     for place in places:
-        sys.stdout.write(f"{place.where}: {place.line}\n")
+        problem, note = _changed(place, keys)
+        sys.stdout.write(f"{place.where}: {place.line}\nentry: {problem or note}\n")
+        fits = fits and not problem
         for name, content in _contents(options, settings, place):
             key = _key_of(place, keys)
             is_same = digest(content, key) == getattr(place.entry, name)
             sys.stdout.write(f"{name}: {'as recorded' if is_same else 'not what was recorded'}\n")
             fits = fits and is_same
     return 0 if fits else FOUND
+
+
+def _changed(place: Place, keys: Sequence[Key]) -> tuple[str, str]:
+    """Why an entry is not as it was written, or else what is known of it by itself."""
+    if not place.link.is_whole:
+        return "changed, for its hash is not that of its content", ""
+    name = place.begun.key if place.begun else ""
+    key = next((key for key in keys if key.name == name), None)
+    if name and key is None:
+        return "", f"its hash fits; its mac was not checked, for the key {name} was not given"
+    if key and not key.is_mac(place.link.hash, place.link.mac):
+        return "changed, for its mac is not one of the key", ""
+    return "", "its hash and its mac fit" if key else "its hash fits"
 
 
 def _contents(

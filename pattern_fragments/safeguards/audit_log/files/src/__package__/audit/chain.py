@@ -35,6 +35,8 @@ class Chain:
         self.n = -1
         """Of the newest entry, the head."""
         self.hash = NOTHING
+        self._touched: Followed | None = None
+        """How the chain before really ended, whatever is found of it on the disk now."""
 
     @property
     def head(self) -> str:
@@ -56,14 +58,17 @@ class Chain:
         if segment is None:
             self._begin(entries)
             return
-        if segment.bytes >= self._most_bytes:
-            self._segment = Segment(self._folder, self.name, segment.number + 1)
-            segment.close()
-            segment = self._segment
         try:
+            if segment.bytes >= self._most_bytes:
+                self._segment = Segment(self._folder, self.name, segment.number + 1)
+                segment.close()
+                segment = self._segment
             self.n, self.hash = self._write(segment, entries, self.n, self.hash)
         except OSError as error:
-            if isinstance(error, ChangedError) or segment.is_torn:
+            is_touched = isinstance(error, ChangedError)
+            if is_touched:
+                self._touched = Followed(self.name, self.n, self.hash, touched=True)
+            if is_touched or segment.is_torn:
                 segment.close()
                 self._segment = None
             raise
@@ -75,7 +80,11 @@ class Chain:
 
     def _begin(self, entries: Sequence[bytes]) -> None:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z-{token_hex(4)}"
-        first = encode(self._beginning(name, followed(self._folder)))
+        follows = followed(self._folder)
+        if self._touched:
+            follows = [one for one in follows if one.chain != self._touched.chain]
+            follows.append(self._touched)
+        first = encode(self._beginning(name, follows))
         segment = Segment(self._folder, name, 1)
         try:
             n, own = self._write(segment, [first, *entries], -1, NOTHING)
@@ -83,6 +92,7 @@ class Chain:
             segment.remove()
             raise
         self.name, self.n, self.hash, self._segment = name, n, own, segment
+        self._touched = None
 
     def _write(
         self, segment: Segment, entries: Sequence[bytes], n: int, before: str

@@ -59,6 +59,8 @@ class Followed(msgspec.Struct, frozen=True, omit_defaults=True):
     hash: str
     torn: int = 0
     """Bytes after it that are no whole entry: their process was killed, or is still writing."""
+    touched: bool = False
+    """Its own process says so, for somebody else had changed it while it was written."""
 
 
 class Begun(_Entry, frozen=True, kw_only=True, tag="begun"):
@@ -82,6 +84,8 @@ class Answered(_Entry, frozen=True, kw_only=True, tag="answered"):
     """A call that was answered, of one or more rows."""
 
     request: str = ""
+    caller: str = ""
+    """Who asked, where callers are told apart."""
     ids: Ids
     rows: int
     version: str

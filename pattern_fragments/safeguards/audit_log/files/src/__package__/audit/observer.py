@@ -5,7 +5,10 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -51,10 +54,22 @@ class AuditLog:
     """A bulk observer that makes an entry of each call.
 
     An entry is on the disk when `observe` returns, unless the disk refuses it: then it is kept, and
-    tried again. Raises OSError or ValueError when the folder or the key cannot be used.
+    tried again. `caller` names who asked, in the context of a call; without it nobody is named.
+    With `waits`, `observe` returns when the entries are on the disk, or the patience is at an end.
+    Raises OSError or ValueError when the folder or the key cannot be used.
     """
 
-    def __init__(self, settings: Settings, folder: ModelFolder, gauges: list[Gauge]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: ModelFolder,
+        gauges: list[Gauge],
+        caller: ContextVar[str] | None = None,
+        *,
+        waits: bool = False,
+    ) -> None:
+        self._waits = waits and settings.audit_required
+        self._caller = caller
         self._folder = settings.audit_dir
         self._patience_s = settings.audit_patience_s if settings.audit_required else float("inf")
         self._head_every_s = settings.audit_head_every_s
@@ -68,13 +83,14 @@ class AuditLog:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._held_rows = 0
+        self._refused: Counter[str] = Counter()
         self._gaps: dict[Why, int] = {}
         self._failing_since: float | None = None
         self._writing_since: float | None = None
         self._quiet_until = 0.0
         self._told_head = ""
         self._told_at = 0.0
-        self._told_segment = 0
+        self._told_file = ("", 0)
         self._working = threading.Lock()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -129,17 +145,27 @@ class AuditLog:
         """Write the entries of a batch."""
         if not self._is_on:
             return
+        if not self._waits:
+            self._observe(batch)
+            return
+        # A signal that ends a run raises in the run's own thread: there it would tear a write.
+        with ThreadPoolExecutor(1, "audit") as writing:
+            writing.submit(self._observe, batch).result()
+
+    def _observe(self, batch: Batch) -> None:
         with self._working:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
-            for call in batch.calls:
-                self._hold(call)
-            if batch.refused:
-                self._held.append(encode(Refused(time=_now(), reasons=batch.refused)))
+            for call, context in zip(batch.calls, batch.contexts, strict=True):
+                self._hold(call, context)
+            self._refused.update(batch.refused)
             if batch.dropped:
                 self._lose(batch.dropped, "overload")
             self._flush()
+            while self._waits and 0 < self.overdue_s() <= self._patience_s:
+                time.sleep(min(RETRY_S, self._patience_s / 10))
+                self._flush()
 
     def close(self) -> None:
         """Write what is held, and end the chain; what cannot be written now is lost."""
@@ -149,10 +175,16 @@ class AuditLog:
         with self._working:
             self._flush()
             if self._held or self._gaps:
-                self.lost += self._held_rows
+                # What a run could not record it does not publish: then nothing was answered.
+                self.lost += 0 if self._waits else self._held_rows
                 logger.error(
                     "the audit log ends without its last entries: it cannot be written",
-                    extra={"entries": len(self._held), "gaps": self._gaps},
+                    extra={
+                        "head": self._chain.head,
+                        "entries": len(self._held),
+                        "rows": self._held_rows,
+                        "gaps": self._gaps,
+                    },
                 )
             elif self._chain.segment:
                 self._held = [encode(Closed(time=_now()))]
@@ -168,14 +200,14 @@ class AuditLog:
                 if time.monotonic() - self._told_at >= self._head_every_s:
                     self._tell_head()
 
-    def _hold(self, call: Scored) -> None:
+    def _hold(self, call: Scored, context: Context) -> None:
         """Keep the entry of a call for the next write."""
         rows = len(call.predictions)
         if self._held_bytes >= MOST_BYTES_HELD:
             self._lose(rows, "unwritable")
             return
         try:
-            entry = encode(self._answered(call))
+            entry = encode(self._answered(call, context))
         except Exception:
             # Whatever it is, what was answered must not be missing in silence.
             self._lose(rows, "defect")
@@ -189,11 +221,12 @@ class AuditLog:
         self.lost += rows
         self._gaps[why] = self._gaps.get(why, 0) + rows
 
-    def _answered(self, call: Scored) -> Answered:
+    def _answered(self, call: Scored, context: Context) -> Answered:
         rows = len(call.predictions)
         return Answered(
             time=datetime.fromtimestamp(call.time, UTC),
             request=call.request_id,
+            caller="" if self._caller is None else context.get(self._caller, ""),
             ids=ids_of(call.ids) if call.ids else [(call.id, 0, rows - 1)],
             rows=rows,
             version=call.version,
@@ -202,26 +235,29 @@ class AuditLog:
         )
 
     def _flush(self) -> None:
-        """Write what is held, then what was lost; or keep both, and say so."""
+        """Write what is held, then what was refused or lost; or keep all, and say so."""
         now = _now()
-        gaps = [encode(Gap(time=now, rows=rows, why=why)) for why, rows in self._gaps.items()]
-        if not self._held and not gaps:
+        counts = [encode(Gap(time=now, rows=rows, why=why)) for why, rows in self._gaps.items()]
+        if self._refused:
+            counts.insert(0, encode(Refused(time=now, reasons=self._refused)))
+        if not self._held and not counts:
             return
         # A volume that is away may neither take nor refuse: whoever waits for it is overdue, too.
         self._writing_since = time.monotonic()
         try:
-            self._chain.add([*self._held, *gaps])
+            self._chain.add([*self._held, *counts])
         except OSError as error:
             self._tell_failure(error)
             return
         finally:
             self._writing_since = None
-        self.written += len(self._held) + len(gaps)
-        self._held, self._held_bytes, self._held_rows, self._gaps = [], 0, 0, {}
+        self.written += len(self._held) + len(counts)
+        self._held, self._held_bytes, self._held_rows = [], 0, 0
+        self._refused, self._gaps = Counter(), {}
         if self._failing_since is not None:
             logger.warning("the audit log is written again", extra={"after_s": self.overdue_s()})
             self._failing_since, self._quiet_until = None, 0.0
-        if self._chain.segment != self._told_segment:
+        if (self._chain.name, self._chain.segment) != self._told_file:
             self._tell_head()
 
     def _tell_failure(self, error: OSError) -> None:
@@ -233,12 +269,15 @@ class AuditLog:
         if is_touched or now >= self._quiet_until:
             self._quiet_until = now + QUIET_S
             logger.error("the audit log in %s cannot be written: %s", self._folder, error)
+        if is_touched:
+            self._tell_head()
 
     def _tell_head(self) -> None:
         """Into the log of the service, which leaves the machine: it proves all entries so far."""
         self._told_at = time.monotonic()
-        if self._chain.head != self._told_head and self._chain.segment:
-            self._told_head, self._told_segment = self._chain.head, self._chain.segment
+        self._told_file = (self._chain.name, self._chain.segment)
+        if self._chain.head != self._told_head and self._chain.name:
+            self._told_head = self._chain.head
             logger.info("audit head", extra={"head": self._told_head})
 
     def _beginning(self, chain: str, follows: Sequence[Followed]) -> Begun:

@@ -12,18 +12,21 @@ MODE = 0o640
 
 
 class ChangedError(OSError):
-    """Somebody else has moved, cut or written the file."""
+    """Somebody else has moved, cut or written the file, or made one in its place."""
 
 
 class Segment:
     """A segment that this process adds to."""
 
     def __init__(self, folder: Path, chain: str, number: int) -> None:
-        """Make the file; raises OSError."""
+        """Make the file; raises OSError, and ChangedError when somebody else has made it."""
         self.path = folder / f"{chain}.{number:06}.jsonl"
         self.number = number
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.open(self.path, flags, MODE)
+        try:
+            self._file = os.open(self.path, flags, MODE)
+        except FileExistsError:
+            raise ChangedError(f"{self.path} was made by somebody else") from None
         self.bytes = 0
         """What is on the disk for sure."""
         try:
@@ -63,10 +66,11 @@ class Segment:
             os.close(self._file)
 
     def remove(self) -> None:
-        """Take the file away, of which nothing was written."""
-        self.close()
+        """Take the file away, of which nothing was written; what lies there instead stays."""
         with suppress(OSError):
-            self.path.unlink()
+            if os.path.samestat(self.path.stat(), os.fstat(self._file)):
+                self.path.unlink()
+        self.close()
 
     def _check(self) -> None:
         """Raises ChangedError when the path is not this file, or the file not as it was left."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .entries import Answered, Begun, Entry, has_id, link_of
+from .entries import Answered, Begun, Entry, Link, has_id, link_of
 from .segment import segments
 
 
@@ -13,6 +13,7 @@ class Place(NamedTuple):
 
     where: str
     line: str
+    link: Link
     entry: Answered
     begun: Begun | None
 
@@ -30,20 +31,24 @@ def find(folder: Path, prediction_id: str = "", request_id: str = "") -> Iterato
                     is_first = path == paths[0] and number == 1
                     if not is_first and wanted not in line:
                         continue
-                    entry = _entry(line)
+                    link = link_of(line.rstrip(b"\n"))
+                    entry = _entry(link)
                     if is_first and isinstance(entry, Begun):
                         begun = entry
-                    if isinstance(entry, Answered) and (
-                        entry.request == request_id
-                        if request_id
-                        else has_id(entry.ids, prediction_id)
+                    if (
+                        link
+                        and isinstance(entry, Answered)
+                        and (
+                            entry.request == request_id
+                            if request_id
+                            else has_id(entry.ids, prediction_id)
+                        )
                     ):
-                        yield Place(f"{path}:{number}", line.decode().strip(), entry, begun)
+                        yield Place(f"{path}:{number}", line.decode().strip(), link, entry, begun)
 
 
-def _entry(line: bytes) -> Entry | None:
-    """The entry in a line; `verify` tells of lines that hold none."""
-    link = link_of(line.rstrip(b"\n"))
+def _entry(link: Link | None) -> Entry | None:
+    """The entry of a line; `verify` tells of lines that hold none."""
     try:
         return link.entry() if link else None
     except ValueError:

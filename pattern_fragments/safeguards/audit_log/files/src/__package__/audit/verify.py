@@ -60,6 +60,12 @@ def verify(folder: Path, keys: Iterable[Key] = (), heads: Iterable[Head] = ()) -
     }
     findings = [finding for found in chains.values() for finding in found.findings]
     notes = [note for found in chains.values() for note in found.notes]
+    findings += [
+        f"{folder}: somebody else has changed {one.chain} while it was written, says {name}"
+        for name, found in chains.items()
+        for one in (found.begun.follows if found.begun else ())
+        if one.touched
+    ]
     wrong = set[str]()
     # Of a chain that was cut, the latest that is known of it tells most.
     for head in sorted(heads, key=lambda head: -head.n):

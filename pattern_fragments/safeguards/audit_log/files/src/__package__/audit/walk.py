@@ -135,7 +135,13 @@ class Walk:
         self.found.begun = entry
         if entry.chain != self.found.chain:
             self._tell(where, f"the file bears the name of another chain: it holds {entry.chain}")
-        if entry.key and entry.key not in self._keys:
+        if entry.key and self._keys and entry.key not in self._keys:
+            self._tell(
+                where,
+                f"the chain has macs of the key {entry.key}, which is none of those given: it was"
+                " written anew, or --key has to name the file of that key, too",
+            )
+        elif entry.key and not self._keys:
             self._note(f"its macs were not checked, for the key {entry.key} was not given")
         if self._keys and not entry.key:
             self._tell(where, "the chain has no macs, though a key was given")

@@ -32,6 +32,10 @@ class DailyLog:
         self._column = column
         self._by_call = by_call
 
+    def is_here(self) -> bool:
+        """Whether the folder is there; of an object store that is taken for granted."""
+        return is_url(self._where) or Path(self._where).is_dir()
+
     def holding(self, ids: Set[str]) -> Mapping[str, Set[str]]:
         """The files with rows of these predictions, and of which of them."""
         of_key: dict[str, set[str]] = defaultdict(set)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import UTC, date, datetime
@@ -28,17 +29,18 @@ class OutcomeFiles:
     """A file, a folder, a pattern, or a URL of one of these: what the setting of outcomes names.
 
     Other columns, and in JSON lines every byte of the rows that stay, are left as they are.
-    Outcomes in an object store are parquet; raises ValueError for others, and for what is no place.
+    Outcomes in an object store are parquet: for others every call raises ValueError, and so does
+    the constructor for what is no place. A row without a moment is as old as the last change of its
+    file, where that is known.
     """
 
     def __init__(self, setting: str, where: str) -> None:
         self.setting = setting
         self._where = place(where, setting)
-        if is_url(where) and where.endswith((".csv", ".jsonl")):
-            raise ValueError(
-                f"{setting}={where}: in an object store only outcomes in parquet can be erased;"
-                " write them as such"
-            )
+
+    def is_here(self) -> bool:
+        """Whether there are files; of an object store that is taken for granted."""
+        return is_url(self._where) or bool(names(self._where))
 
     def holding(self, ids: Set[str]) -> Mapping[str, Set[str]]:
         """The files with outcomes of these predictions, and of which of them."""
@@ -56,24 +58,37 @@ class OutcomeFiles:
     def expire(self, before: date, *, dry_run: bool) -> Expired:
         """Delete the outcomes that were known before this day, or only say in how many files."""
 
-        def is_old(_: str, known: date | None) -> bool:
-            return known is not None and known < before
-
         removed = shortened = 0
+        errors: list[OSError | ValueError] = []
         for file in self._files():
-            old = [is_old(*row) for row in _rows(file)]
-            if not any(old):
+            changed = _changed(file)
+
+            def is_old(_: str, known: date | None, changed: date = changed) -> bool:
+                return (known or changed) < before
+
+            try:
+                old = [is_old(*row) for row in _rows(file)]
+                if any(old) and not dry_run:
+                    _rewrite(file, is_old)
+            except (OSError, ValueError) as error:
+                # One file that is broken keeps nobody's data in the others.
+                errors.append(error)
                 continue
-            removed += all(old)
-            shortened += not all(old)
-            if not dry_run:
-                _rewrite(file, is_old)
+            removed += bool(old) and all(old)
+            shortened += any(old) and not all(old)
+        if errors:
+            raise errors[0]
         return Expired(removed, shortened)
 
     def _files(self) -> list[str]:
         found = names(self._where)
         if not is_url(self._where):
             return list(found)
+        if self._where.endswith((".csv", ".jsonl")):
+            raise ValueError(
+                f"{self.setting}={self._where}: in an object store only outcomes in parquet can be"
+                " erased; write them as such"
+            )
         try:
             held = pl.scan_parquet(
                 list(found),
@@ -88,6 +103,16 @@ class OutcomeFiles:
             raise unreadable(self._where, error) from error
 
 
+def _changed(file: str) -> date:
+    """The day (UTC) on which a file was last changed; where nobody knows, the last day there is."""
+    if is_url(file):
+        return date.max
+    try:
+        return datetime.fromtimestamp(Path(file).stat().st_mtime, UTC).date()
+    except FileNotFoundError:
+        return date.max
+
+
 def _rows(file: str) -> Iterator[tuple[str, date | None]]:
     """Id and day of each row; raises ValueError when the file cannot be read."""
     try:
@@ -97,7 +122,8 @@ def _rows(file: str) -> Iterator[tuple[str, date | None]]:
             _, rows = _read_csv(Path(file).read_bytes())
             yield from ((prediction, known) for prediction, known, _ in rows)
         else:
-            yield from (_of_line(line) for line in Path(file).read_bytes().splitlines() if line)
+            lines = enumerate(Path(file).read_bytes().splitlines(), start=1)
+            yield from (_of_line(line, number) for number, line in lines if line.strip())
     except FileNotFoundError:
         return
     except (*ERRORS, msgspec.MsgspecError, LookupError, ValueError, csv.Error) as error:
@@ -128,6 +154,8 @@ def _rewritten(file: str, gone: Gone) -> int:
     content, left, lost = _without(path, gone)
     if lost and left:
         replace(path, content, seen)
+        # Rows without a moment are not younger for it.
+        os.utime(path, ns=(seen.changed_ns, seen.changed_ns))
     elif lost:
         if state_of(path) != seen:
             raise ChangedError(path)
@@ -150,7 +178,7 @@ def _without(path: Path, gone: Gone) -> tuple[bytes, int, int]:
         csv.writer(text, lineterminator="\n").writerows([header, *kept])
         return text.getvalue().encode(), len(kept), len(rows) - len(kept)
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.strip()]
-    some = [line for line in lines if not gone(*_of_line(line))]
+    some = [line for number, line in enumerate(lines, 1) if not gone(*_of_line(line, number))]
     return b"".join(some), len(some), len(lines) - len(some)
 
 
@@ -167,13 +195,24 @@ def _of_parquet(frame: pl.DataFrame) -> Iterator[tuple[str, date | None]]:
 
 
 def _read_csv(content: bytes) -> tuple[list[str], list[tuple[str, date | None, list[str]]]]:
-    header, *rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    header, *rows = [*csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))] or [[]]
+    if missing := {"prediction_id", "labelled_at"}.difference(header):
+        raise ValueError(f"it has no column {min(missing)}")
     prediction, known = header.index("prediction_id"), header.index("labelled_at")
-    return header, [(row[prediction], _day(row[known]), row) for row in rows if row]
+    found = []
+    for number, row in enumerate(rows, start=2):
+        if row and len(row) < len(header):
+            raise ValueError(f"row {number} has {len(row)} of {len(header)} columns")
+        if row:
+            found.append((row[prediction], _day(row[known]), row))
+    return header, found
 
 
-def _of_line(line: bytes) -> tuple[str, date | None]:
-    found = msgspec.json.decode(line, type=_Outcome)
+def _of_line(line: bytes, number: int) -> tuple[str, date | None]:
+    try:
+        found = msgspec.json.decode(line, type=_Outcome)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"line {number}: {error}") from None
     return str(found.prediction_id), _day(found.labelled_at)
 
 

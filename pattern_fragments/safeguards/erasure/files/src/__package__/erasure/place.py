@@ -19,6 +19,9 @@ class Place(Protocol):
     def setting(self) -> str:
         """The variable that names it."""
 
+    def is_here(self) -> bool:
+        """Whether there is anything to look at: a folder that nobody has made holds no rows."""
+
     def holding(self, ids: Set[str]) -> Mapping[str, Set[str]]:
         """The files with rows of these predictions, and of which of them.
 

@@ -96,6 +96,18 @@ class Receipts:
                 continue  # the rest of a line that a machine could not finish
         return found
 
+    def unended(self) -> set[str]:
+        """The hashed ids of what was begun to be erased, and never ended; raises ValueError."""
+        found: set[str] = set()
+        for line in self._lines():
+            try:
+                receipt = msgspec.json.decode(line, type=Receipt)
+            except msgspec.DecodeError:
+                continue  # the rest of a line that a machine could not finish
+            change = found.update if receipt.event == "began" else found.difference_update
+            change(receipt.ids)
+        return found
+
     def _lines(self) -> Iterator[bytes]:
         if not is_url(self._where):
             path = Path(self._where) / FILE_NAME

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from time import monotonic
 
-from ..gauges import Gauge
+from ..gauges import Gauge, is_hindered
 from ..model_folder import ModelFolder
 from ..observer import Observers, Refused
 from ..service import Service
@@ -61,13 +61,21 @@ class Figures:
         self._gauges += service.gauges
 
     def tell(self, result: PartResult) -> None:
-        """Tell the observers of a part: its predictions, and each row that got none."""
+        """Tell the observers of a part: each row that got no prediction, and the predictions.
+
+        Raises ValueError when one of them hinders the run.
+        """
         if self._observers is None or self._is_trial:
             return
-        if result.scored is not None:
-            self._observers.scored(result.scored)
         for _ in range(result.record.quarantined):
             self._observers.refused(Refused(reason="invalid_input", duration_s=0.0))
+        if result.scored is not None:
+            self._observers.scored(result.scored)
+        if is_hindered(self._gauges):
+            raise ValueError(
+                "what is scored cannot be recorded, as the log says: nothing of this part counts,"
+                " and the next run goes on before it"
+            )
 
     def end(self) -> None:
         """Let the observers finish."""

@@ -136,7 +136,8 @@ def _make(
     for scratch in folder.rglob(".*.tmp"):
         scratch.unlink()
     for name in (FEATURES, QUARANTINE):
-        if not any((folder / name).iterdir()):
+        # A run that was killed here has removed it already.
+        if (folder / name).is_dir() and not any((folder / name).iterdir()):
             (folder / name).rmdir()
     place.finish(version)
 
@@ -178,9 +179,10 @@ def _score(
     with closing(run(service, job, missing)) as results:
         for result in results:
             record = result.record
+            # A part that is told twice, after a kill in between, is better than one never told.
+            figures.tell(result)
             _keep(folder, record)
             records[record.name] = record
-            figures.tell(result)
             progress.advance(record.rows)
             figures.quarantined += record.quarantined
             share.check(figures.quarantined, most, figures.rows, records.values(), where)
