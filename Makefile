@@ -100,6 +100,10 @@ rehearsals: setup ## rehearse every deployment strategy; writes docs/rehearsals.
 prove: setup ## the full proof: every combination, with all tests; writes docs/proof.md and goes on where it stopped
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m proof
 
+.PHONY: prove-containers
+prove-containers: setup ## images built, started locked down, used and stopped; every overlay held to strict schemas (docker, kubectl, npm)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest --numprocesses 0 proof/containers/tests
+
 .PHONY: space
 space: setup ## print the decisions, their choices and every valid combination
 	$(BIN)/python -m hooks.space --all

@@ -118,7 +118,8 @@ def test_the_pod_of_the_job_is_none_of_the_service_and_keeps_the_restricted_stan
 
 def test_an_evicted_pod_of_the_job_refuses_nobody() -> None:
     [rule] = JOB["podFailurePolicy"]["rules"]
-    assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    evicted = {"type": "DisruptionTarget", "status": "True"}
+    assert rule == {"action": "Ignore", "onPodConditions": [evicted]}
     assert POD["spec"]["restartPolicy"] == "Never"
 
 

@@ -1,0 +1,1 @@
+"""Images, compositions and manifests of generated services, with a real container engine."""

@@ -1,0 +1,1 @@
+"""Tests that need a container engine, kubectl or npm: `make prove-containers`."""
