@@ -1,6 +1,6 @@
 """The criteria of the guided way: templates/criteria/, one file each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,8 @@ class Criterion:
     help: str
     answers: tuple[tuple[str, str, str], ...]
     """Each value with its label and, for reasons, a clause."""
+    unmet: Mapping[str, str]
+    """By value: what a team can do where no pattern does what it says."""
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -40,6 +42,7 @@ class _Answer(BaseModel):
     value: Annotated[str, StringConstraints(pattern=SLUG)]
     label: Annotated[str, StringConstraints(min_length=1)]
     clause: Annotated[str, StringConstraints(min_length=1)]
+    unmet: Annotated[str, StringConstraints(min_length=1)] | None = None
 
 
 class _Source(BaseModel):
@@ -74,7 +77,8 @@ def read_criteria(root: Path, asked: Sequence[str]) -> tuple[list[Criterion], li
             message = f"{row.name} is asked by no decision of copier.yml; {did_you_mean(row.name, asked)}"
             findings.append(Finding(path, source.line("name"), "name", message))
         answers = tuple((answer.value, answer.label, answer.clause) for answer in row.answers)
-        found[row.name] = Criterion(row.name, row.title, row.question, row.help, answers)
+        unmet = {answer.value: answer.unmet for answer in row.answers if answer.unmet}
+        found[row.name] = Criterion(row.name, row.title, row.question, row.help, answers, unmet)
     for name in dict.fromkeys(asked):
         if name not in found:
             message = f"the decisions ask for {name}, and there is no {FOLDER.as_posix()}/{name}.yml"

@@ -287,7 +287,7 @@ def _draw(chart: Chart, decision: Decision, rows: Sequence[Manifest], asked: Seq
 
 def _contradictions(catalogue: Catalogue, decision: Decision) -> str:
     """Where even the advised pattern has something against it."""
-    found = set[tuple[str, str]]()
+    found = dict[tuple[str, str], set[str]]()
     for stated, chosen in all_walks(catalogue):
         if list(chosen)[-1] != decision.name:
             continue
@@ -295,11 +295,16 @@ def _contradictions(catalogue: Catalogue, decision: Decision) -> str:
             if pattern.value in chosen[decision.name]:
                 for name in verdict(pattern, stated)[1]:
                     row = next(one for one in catalogue.criteria if one.name == name)
-                    found.add((pattern.name, row.clause(stated[name])))
+                    answer = stated[name]
+                    found.setdefault((row.clause(answer), row.unmet.get(answer, "")), set()).add(pattern.name)
     if not found:
         return ""
-    lines = ["Where something speaks against even the best one, the help and the record say so:", ""]
-    lines += [f"- {name}, although {clause}" for name, clause in sorted(found)]
+    lines = [
+        "Where something speaks against even the best one, the help and the record say so, and what can be done:",
+        "",
+    ]
+    for (clause, unmet), names in sorted(found.items()):
+        lines.append(f"- {', '.join(sorted(names))}, although {clause}. {unmet}".rstrip())
     return "\n".join(lines)
 
 

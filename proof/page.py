@@ -14,9 +14,11 @@ PATH = ROOT / "docs" / "proof.md"
 HEAD = """\
 # What is proven
 
-Written by `make prove`: do not edit. Each part is told in [the guide to the proof](proving.md).
+Written by `make prove` and, its last chapter, by `make prove-containers`: do not edit. Each part is told in
+[the guide to the proof](proving.md).
 
 """
+CONTAINERS = "## Containers and manifests\n"
 
 
 def write(stages: Sequence[Stage], key: str) -> None:
@@ -43,7 +45,15 @@ def write(stages: Sequence[Stage], key: str) -> None:
             lines += ["", "| planted defect | found by |", "|---|---|"]
             lines += [f"| {mutation.name} | {mutation.guard} |" for mutation in MUTATIONS]
         lines.append("")
-    PATH.write_text(HEAD + "\n".join(lines).rstrip() + "\n")
+    _, heading, chapter = PATH.read_text().partition(CONTAINERS) if PATH.exists() else ("", "", "")
+    PATH.write_text(HEAD + "\n".join(lines).rstrip() + "\n" + (f"\n{heading}{chapter}" if heading else ""))
+
+
+def write_containers(lines: Sequence[str]) -> None:
+    """Write the chapter about containers and manifests anew, and leave the others as they are."""
+    others, _, _ = PATH.read_text().partition(CONTAINERS)
+    head = [f"- Revision: {_commit()}; {time.strftime('%Y-%m-%d', time.gmtime())}"]
+    PATH.write_text(f"{others.rstrip()}\n\n{CONTAINERS}\n" + "\n".join([*head, *lines]).rstrip() + "\n")
 
 
 def _anchor(name: str) -> str:

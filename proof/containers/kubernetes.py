@@ -2,17 +2,21 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jsonschema
 import kubernetes_validate
 import yaml
 
+from ..checks.linting import title
 from ..services import Service
+from . import policy
 from .services import FOLDER
 
 MINORS = ("1.33", "1.34", "1.35", "1.36", "1.37")
@@ -47,6 +51,43 @@ def build(folder: Path) -> list[Object]:
     if ran.returncode:
         raise ValueError(f"{folder.name} cannot be built: {ran.stderr.strip()}")
     return [one for one in yaml.safe_load_all(ran.stdout) if one]
+
+
+@dataclass
+class Overlays:
+    """What overlays were built into, over many services."""
+
+    count: int = 0
+    objects: dict[str, Object] = field(default_factory=dict)
+    """Each object once, by its JSON."""
+    disagreements: list[str] = field(default_factory=list)
+    """Names and ports in one object that no other has."""
+
+
+def build_all(services: Iterable[Service]) -> Overlays:
+    """Build the overlays of services, those that have the same files once; raises ValueError."""
+    found = Overlays()
+    seen: set[str] = set()
+    for service in services:
+        key = deployment(service)
+        if key in seen:
+            continue
+        seen.add(key)
+        with TemporaryDirectory(prefix="overlays-") as name:
+            folder = Path(name)
+            write_deployment(service, folder)
+            together: dict[str, dict[str, Object]] = {}
+            for path in sorted(folder.rglob("kustomization.yaml")):
+                if path.parent.name == "base":
+                    continue
+                found.count += 1
+                for one in build(path.parent):
+                    text = json.dumps(one, sort_keys=True)
+                    found.objects[text] = one
+                    together.setdefault(one["metadata"].get("namespace", ""), {})[text] = one
+        for objects in together.values():
+            found.disagreements += [f"{title(service)}: {one}" for one in policy.disagreements(list(objects.values()))]
+    return found
 
 
 def problems(one: Object) -> Iterator[str]:

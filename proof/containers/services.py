@@ -32,6 +32,11 @@ class Built:
     tag: str
 
     @property
+    def title(self) -> str:
+        """The choices that tell images apart."""
+        return ", ".join(self.service.chosen[name][0] for name in ("serving", "deployment", "feature_store", "risk"))
+
+    @property
     def style(self) -> str:
         """How it serves: online, batch or streaming."""
         return self.service.chosen["serving"][0]

@@ -76,19 +76,28 @@ def _services() -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def image(request: pytest.FixtureRequest, base: str) -> Iterator[Built]:
+def image(
+    request: pytest.FixtureRequest, base: str, engine: "sdk.DockerClient", figures: dict[str, dict[str, Any]]
+) -> Iterator[Built]:
     """The image of a service, from the Dockerfile as it is."""
     folder = prepare(request.param)
     tag = f"proof/{folder.parent.name}:local"
     build(folder, tag, base)
-    yield Built(request.param, folder, tag)
+    built = Built(request.param, folder, tag)
+    added = _bytes(engine, tag) - _bytes(engine, base)
+    figures[tag] = {"title": built.title, "added_mb": round(added / 1e6, 1)}
+    yield built
     docker("image", "rm", "--force", tag)
 
 
+def _bytes(engine: "sdk.DockerClient", tag: str) -> int:
+    return int(engine.images.get(tag).attrs["Size"])
+
+
 @pytest.fixture(scope="session")
-def figures() -> Iterator[dict[str, dict[str, float]]]:
+def figures() -> Iterator[dict[str, dict[str, Any]]]:
     """What was measured, by image; written down for the page at the end."""
-    measured: dict[str, dict[str, float]] = {}
+    measured: dict[str, dict[str, Any]] = {}
     yield measured
     if measured:
         FOLDER.mkdir(parents=True, exist_ok=True)

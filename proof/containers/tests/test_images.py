@@ -1,5 +1,6 @@
 """Each image a service can have: what is in it, how it starts locked down, what it answers, and how it stops."""
 
+import email
 import ipaddress
 import json
 import re
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ import httpx
 import pytest
 
 from proof.containers.engine import docker
-from proof.containers.services import NAME, PACKAGE, Built
+from proof.containers.licences import licence, may_be_shipped, normal
+from proof.containers.services import FOLDER, NAME, PACKAGE, Built
 from proof.containers.tests.conftest import HARDENED
 
-Figures = dict[str, dict[str, float]]
+Figures = dict[str, dict[str, Any]]
 PATIENCE_S = 60.0
 USER = "10001:10001"
 DAY = "2013-07-01"
@@ -64,6 +67,40 @@ def test_nothing_is_in_it_that_does_not_serve(image: Built, engine: sdk.DockerCl
     assert not packages & TRAINING
     # Whoever runs it cannot change the code.
     assert not {name for name in own if name.endswith((".py", ".so")) and files[name].mode & stat.S_IWOTH}
+
+
+def test_its_bill_of_materials_is_whole_and_every_licence_lets_it_be_shipped(
+    image: Built, engine: sdk.DockerClient, tmp_path: Path, figures: Figures
+) -> None:
+    workflow = (image.folder / ".github/workflows/release.yaml").read_text()
+    [command] = re.findall(r"run: (.*uv export .*cyclonedx.*)", workflow)
+    subprocess.run(["sh", "-c", command], cwd=image.folder, check=True)
+    written = image.folder / "sbom.json"
+    sbom = json.loads(written.read_text())
+    listed = {(row["name"], row["version"]) for row in (*sbom["components"], sbom["metadata"]["component"])}
+    installed = {(normal(about["Name"]), about["Version"]): about for about in _metadata(engine, image.tag, tmp_path)}
+    assert installed
+    assert installed.keys() <= listed
+    known = {name: licence(about) for (name, _), about in installed.items() if name != NAME}
+    assert not {name: said for name, said in known.items() if not may_be_shipped(said)}
+    kept = FOLDER / "sboms" / f"{image.folder.parent.name}.json"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(written, kept)
+    figures.setdefault(image.tag, {})["packages"] = len(installed)
+
+
+def _metadata(engine: sdk.DockerClient, tag: str, folder: Path) -> list[Message]:
+    """What each installed distribution of the service's environment says of itself."""
+    container = engine.containers.create(tag)
+    archive = folder / "image.tar"
+    try:
+        docker("export", "--output", archive, container.id)
+        with tarfile.open(archive) as tar:
+            members = [info for info in tar if re.fullmatch(r"app/\.venv/.*\.dist-info/METADATA", info.name)]
+            return [email.message_from_bytes(file.read()) for one in members if (file := tar.extractfile(one))]
+    finally:
+        container.remove()
+        archive.unlink(missing_ok=True)
 
 
 def test_its_dockerfile_is_lint_free(image: Built) -> None:

@@ -1,4 +1,4 @@
-"""Every overlay of every service builds, and every object is what strict schemas allow."""
+"""Every overlay of every service builds, its objects are what strict schemas and a platform allow, and they agree."""
 
 import copy
 import json
@@ -6,16 +6,8 @@ import shutil
 
 import pytest
 
-from proof.containers.kubernetes import (
-    MINORS,
-    Object,
-    SchemaError,
-    build,
-    custom,
-    deployment,
-    problems,
-    write_deployment,
-)
+from proof.containers import policy
+from proof.containers.kubernetes import MINORS, Overlays, SchemaError, build_all, custom, problems
 from proof.containers.services import FOLDER
 from proof.everything import to_render
 from proof.rendering import Renderer
@@ -25,28 +17,12 @@ pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="NOTHING WAS
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Object]]:
-    """How many overlays were built, and each object of all of them once."""
+def built() -> Overlays:
+    """The overlays of all services."""
     template = FOLDER / "template"
     copy_template(template)
     renderer = Renderer(template)
-    seen: set[str] = set()
-    objects: dict[str, Object] = {}
-    overlays = 0
-    for chosen in to_render(renderer):
-        service = renderer.render(chosen)
-        key = deployment(service)
-        if key in seen:
-            continue
-        seen.add(key)
-        folder = tmp_path_factory.mktemp("service")
-        write_deployment(service, folder)
-        for path in sorted(folder.rglob("kustomization.yaml")):
-            if path.parent.name != "base":
-                overlays += 1
-                objects |= {json.dumps(one, sort_keys=True): one for one in build(path.parent)}
-        shutil.rmtree(folder)
-    return overlays, objects
+    return build_all(renderer.render(chosen) for chosen in to_render(renderer))
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +35,29 @@ def schemas() -> None:
 
 
 @pytest.mark.usefixtures("schemas")
-def test_every_object_of_every_overlay_passes_strict_schemas(built: tuple[int, dict[str, Object]]) -> None:
-    overlays, objects = built
-    found = [problem for one in objects.values() for problem in problems(one)]
+def test_every_object_of_every_overlay_passes_strict_schemas(built: Overlays) -> None:
+    found = [problem for one in built.objects.values() for problem in problems(one)]
     assert not found, "\n".join(found[:20])
-    kinds = {one["kind"] for one in objects.values()}
+    kinds = {one["kind"] for one in built.objects.values()}
     assert {"Deployment", "Rollout", "CronJob", "AnalysisTemplate", "NetworkPolicy", "PersistentVolumeClaim"} <= kinds
     FOLDER.mkdir(parents=True, exist_ok=True)
-    summary = {"overlays": overlays, "objects": len(objects), "minors": MINORS, "kinds": sorted(kinds)}
+    summary = {"overlays": built.count, "objects": len(built.objects), "minors": MINORS, "kinds": sorted(kinds)}
     (FOLDER / "manifests.json").write_text(json.dumps(summary))
+
+
+def test_every_pod_keeps_to_the_restricted_standard_and_says_what_it_needs(built: Overlays) -> None:
+    found = [problem for one in built.objects.values() for problem in policy.insecure(one)]
+    assert not found, "\n".join(found[:20])
+
+
+def test_names_labels_and_ports_agree_within_an_environment(built: Overlays) -> None:
+    assert not built.disagreements, "\n".join(built.disagreements[:20])
 
 
 @pytest.mark.usefixtures("schemas")
 @pytest.mark.parametrize("kind", ["Deployment", "Rollout", "CronJob", "AnalysisTemplate"])
-def test_a_misspelt_field_is_found(kind: str, built: tuple[int, dict[str, Object]]) -> None:
-    one = copy.deepcopy(next(one for one in built[1].values() if one["kind"] == kind))
+def test_a_misspelt_field_is_found(kind: str, built: Overlays) -> None:
+    one = copy.deepcopy(next(one for one in built.objects.values() if one["kind"] == kind))
     assert not list(problems(one))
     one["spec"]["replcas"] = 1
     assert list(problems(one))

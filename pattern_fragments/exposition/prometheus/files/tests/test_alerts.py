@@ -25,8 +25,13 @@ ALERTS = [rule for rule in RULES if "alert" in rule]
 PANELS: list[dict[str, Any]] = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
 PANEL_QUERIES: list[str] = [target["expr"] for panel in PANELS for target in panel["targets"]]
 QUERIES: list[str] = [rule["expr"] for rule in RULES] + PANEL_QUERIES
-OTHERS = {"up", "rollout_info"}
-"""Of Prometheus itself, and of the controller of rollouts where there is one."""
+OTHERS = {
+    "up",
+    "rollout_info",
+    "kube_cronjob_created",
+    "kube_cronjob_status_last_successful_time",
+}
+"""Of Prometheus itself, and of the cluster: the controller of rollouts, kube-state-metrics."""
 METRIC = re.compile(r"([a-z][a-z0-9_:]*)\{")
 
 

@@ -125,6 +125,8 @@ def ask(image: str, folders: list[Path], by: str | None, history: History) -> Pa
 def decide(options: argparse.Namespace, history: History) -> Path:
     """Put a decision below a request, in the place of an earlier one."""
     path = ROOT / APPROVALS / f"{options.release}.toml"
+    if not path.is_file():
+        raise ValueError(f"nobody has asked for {options.release}; see `ask --help`.")
     approval = read_approval(path)
     by = who(options.by, history)
     for reason in reasons_against_decider(by, askers(approval, history), history):

@@ -184,5 +184,5 @@ def test_somebody_without_a_name_cannot_ask(empty: Repository) -> None:
 def test_nothing_can_be_decided_about_a_release_that_nobody_asked_for(empty: Repository) -> None:
     ran = empty.approve("refuse", "9.9.9", "--grounds", "No.")
     assert ran.returncode == 1
-    assert "approvals/9.9.9.toml cannot be read" in ran.stderr
+    assert "nobody has asked for 9.9.9" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -187,6 +187,9 @@ def test_contents_are_compared_with_what_was_recorded(
     assert main(["show", "--prediction-id", "asked-0", *right]) == 0
     said = capsys.readouterr().out
     assert said.endswith("inputs: as recorded\npredictions: as recorded\n")
+    answer = [{"prediction_id": f"asked-{row}", "p": value} for row, value in enumerate(ANSWER)]
+    whole = given(tmp_path, "whole.json", {"model": "m", "predictions": answer})
+    assert main(["show", "--prediction-id", "asked-0", "--predictions", whole]) == 0
     wrong = ["--inputs", given(tmp_path, "row.json", ROWS[0])]
     assert main(["show", "--prediction-id", "asked-0", *wrong]) == FOUND
     assert capsys.readouterr().out.endswith("inputs: not what was recorded\n")
@@ -200,7 +203,7 @@ def test_contents_that_cannot_be_compared_are_told(
     assert main(["show", "--request-id", "trace", "--inputs", seven]) == WRONG
     assert "seven.json holds no rows: Expected" in capsys.readouterr().err
     assert main(["show", "--request-id", "trace", "--predictions", seven]) == WRONG
-    assert "seven.json holds no list of numbers: Expected" in capsys.readouterr().err
+    assert "seven.json holds no answer, and no list of numbers: Ex" in capsys.readouterr().err
     small_model.model.write_bytes(b"another graph")
     rows = given(tmp_path, "rows.json", ROWS)
     assert main(["show", "--request-id", "trace", "--inputs", rows]) == WRONG

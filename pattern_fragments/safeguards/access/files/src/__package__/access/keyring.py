@@ -90,7 +90,9 @@ class Keyring:
         callers = read(self._path)
         if is_readable_by_all(self._path):
             logger.warning(
-                "everybody on this machine may read who the callers are: chmod o-r %s", self._path
+                "everybody on this machine may read who the callers are; unless a container"
+                " needs it: chmod o-r %s",
+                self._path,
             )
         before = {known.caller.name: known for known in self}
         return {

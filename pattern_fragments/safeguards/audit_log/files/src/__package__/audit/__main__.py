@@ -132,12 +132,22 @@ def _rows(path: Path) -> list[dict[str, object]]:
     return asked if isinstance(asked, list) else [asked]
 
 
+class _Answer(msgspec.Struct):
+    """What a caller got: rows, each with its number beside its id."""
+
+    predictions: list[dict[str, float | str]]
+
+
 def _numbers(path: Path) -> list[float]:
     """The values of an answer, in the order of its rows."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=list[float])
+        found = msgspec.json.decode(path.read_bytes(), type=list[float] | _Answer)
     except msgspec.MsgspecError as error:
-        raise ValueError(f"{path} holds no list of numbers: {error}") from None
+        raise ValueError(f"{path} holds no answer, and no list of numbers: {error}") from None
+    if isinstance(found, list):
+        return found
+    values = [value for row in found.predictions for value in row.values()]
+    return [value for value in values if isinstance(value, float)]
 
 
 def _key_of(place: Place, keys: Sequence[Key]) -> Key | None:
@@ -202,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         "--inputs", type=Path, help="rows in JSON: were they what was asked? needs the model"
     )
     show.add_argument(
-        "--predictions", type=Path, help="a list of numbers in JSON: were they the answer?"
+        "--predictions", type=Path, help="JSON, the answer or its numbers: was it this?"
     )
     return parser
 
