@@ -101,7 +101,7 @@ prove: setup ## the full proof: every combination, with all tests; writes docs/p
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m proof
 
 .PHONY: prove-containers
-prove-containers: setup ## images built, started locked down, used and stopped; every overlay held to schemas and policies (an hour; docker, kubectl, npm)
+prove-containers: setup ## images built, started locked down, used and stopped; every overlay held to schemas and policies (an hour; goes on where it stopped)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m proof.containers
 
 .PHONY: space

@@ -1,10 +1,12 @@
 """Services as images are built from: rendered, locked, and with a small model."""
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from ..everything import to_render
 from ..rendering import Renderer
 from ..running import environment
 from ..services import Service
+from ..stages import revision
+from ..template import copy_template
 from .engine import docker
 
 FOLDER = environment.ROOT / "build" / "proof" / "containers"
@@ -49,6 +53,40 @@ class Built:
         """Run the service's code on this machine, in the environment of the proof; what it prints."""
         more = {f"SERVICE_{name.upper()}": str(value) for name, value in settings.items()}
         return _run([environment.python(), *arguments], self.folder, {"PYTHONPATH": "src", **more})
+
+
+@cache
+def renderer() -> Renderer:
+    """Of the template as it is now."""
+    template = FOLDER / "template"
+    copy_template(template)
+    return Renderer(template)
+
+
+def service(**answers: str) -> Service:
+    """The first valid service with these choices, the simplest where several have them."""
+    wanted = answers.items()
+    found = (one for one in to_render(renderer()) if all(value in one[name] for name, value in wanted))
+    return renderer().render(min(found, key=_size))
+
+
+@cache
+def images() -> dict[str, Service]:
+    """For each version that the Dockerfile has one service, by a name that tells them apart."""
+    # Looked for once for the same files: it takes a minute.
+    known = FOLDER / "images" / f"{revision()}.json"
+    if not known.exists():
+        found = {}
+        for number, one in enumerate(distinct(renderer(), "Dockerfile")):
+            choices = (one.chosen[name][0] for name in ("serving", "deployment", "feature_store", "risk"))
+            found["-".join((str(number), *choices))] = dict(one.chosen)
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.write_text(json.dumps(found))
+    rows = json.loads(known.read_text()).items()
+    return {
+        name: renderer().render({decision: tuple(values) for decision, values in chosen.items()})
+        for name, chosen in rows
+    }
 
 
 def distinct(renderer: Renderer, path: str) -> list[Service]:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker as sdk
@@ -9,9 +11,7 @@ import pytest
 
 from proof.containers import base_image
 from proof.containers.engine import EngineError, docker, why_not
-from proof.containers.services import FOLDER, Built, build, distinct, prepare
-from proof.rendering import Renderer
-from proof.template import copy_template
+from proof.containers.services import Built, build, images, prepare
 
 HARDENED: dict[str, Any] = {
     "read_only": True,
@@ -24,6 +24,16 @@ HARDENED: dict[str, Any] = {
     "detach": True,
 }
 """As compose.yaml and the manifests have it."""
+
+
+@dataclass
+class Record:
+    """What tests have to say on the page, beside that they passed."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    """Of one image."""
+    facts: list[str] = field(default_factory=list)
+    """Sentences with what was counted or measured."""
 
 
 @pytest.fixture(scope="session")
@@ -47,47 +57,33 @@ def base(engine: "sdk.DockerClient") -> str:
     return wanted
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which images; and where to write what was found."""
+    parser.addoption("--image", action="append", help="an image by its name; all without this option")
+    parser.addoption("--record", type=Path, help="a file for what the tests measured and counted, as JSON")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for `image` runs for each version that the Dockerfile has."""
     if "image" in metafunc.fixturenames:
-        services = _services()
-        names = [
-            "-".join(service.chosen[name][0] for name in ("serving", "deployment", "feature_store", "risk"))
-            for service in services
-        ]
-        metafunc.parametrize(
-            "image",
-            services,
-            ids=[f"{number}-{name}" for number, name in enumerate(names)],
-            indirect=True,
-            scope="session",
-        )
-
-
-_found: list[Any] = []
-
-
-def _services() -> list[Any]:
-    if not _found:
-        template = FOLDER / "template"
-        copy_template(template)
-        _found.extend(distinct(Renderer(template), "Dockerfile"))
-    return _found
+        wanted = metafunc.config.getoption("image")
+        found = {name: service for name, service in images().items() if not wanted or name in wanted}
+        metafunc.parametrize("image", list(found.values()), ids=list(found), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def image(
-    request: pytest.FixtureRequest, base: str, engine: "sdk.DockerClient", figures: dict[str, dict[str, Any]]
-) -> Iterator[Built]:
+def image(request: pytest.FixtureRequest, base: str, engine: "sdk.DockerClient", record: Record) -> Iterator[Built]:
     """The image of a service, from the Dockerfile as it is."""
     folder = prepare(request.param)
     tag = f"proof/{folder.parent.name}:local"
     build(folder, tag, base)
     built = Built(request.param, folder, tag)
     added = _bytes(engine, tag) - _bytes(engine, base)
-    figures[tag] = {"title": built.title, "added_mb": round(added / 1e6, 1)}
+    record.figures.update(title=built.title, added_mb=round(added / 1e6, 1))
     yield built
     docker("image", "rm", "--force", tag)
+    # What many builds leave fills a disk.
+    docker("builder", "prune", "--force", "--filter", "unused-for=30m")
 
 
 def _bytes(engine: "sdk.DockerClient", tag: str) -> int:
@@ -95,10 +91,9 @@ def _bytes(engine: "sdk.DockerClient", tag: str) -> int:
 
 
 @pytest.fixture(scope="session")
-def figures() -> Iterator[dict[str, dict[str, Any]]]:
-    """What was measured, by image; written down for the page at the end."""
-    measured: dict[str, dict[str, Any]] = {}
-    yield measured
-    if measured:
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        (FOLDER / "images.json").write_text(json.dumps(measured, indent=1))
+def record(request: pytest.FixtureRequest) -> Iterator[Record]:
+    """Filled by tests, and written where `--record` says."""
+    found = Record()
+    yield found
+    if path := request.config.getoption("record"):
+        path.write_text(json.dumps(asdict(found)))

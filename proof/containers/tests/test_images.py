@@ -24,9 +24,8 @@ import pytest
 from proof.containers.engine import docker
 from proof.containers.licences import licence, may_be_shipped, normal
 from proof.containers.services import FOLDER, NAME, PACKAGE, Built
-from proof.containers.tests.conftest import HARDENED
+from proof.containers.tests.conftest import HARDENED, Record
 
-Figures = dict[str, dict[str, Any]]
 PATIENCE_S = 60.0
 USER = "10001:10001"
 DAY = "2013-07-01"
@@ -70,7 +69,7 @@ def test_nothing_is_in_it_that_does_not_serve(image: Built, engine: sdk.DockerCl
 
 
 def test_its_bill_of_materials_is_whole_and_every_licence_lets_it_be_shipped(
-    image: Built, engine: sdk.DockerClient, tmp_path: Path, figures: Figures
+    image: Built, engine: sdk.DockerClient, tmp_path: Path, record: Record
 ) -> None:
     workflow = (image.folder / ".github/workflows/release.yaml").read_text()
     [command] = re.findall(r"run: (.*uv export .*cyclonedx.*)", workflow)
@@ -86,7 +85,7 @@ def test_its_bill_of_materials_is_whole_and_every_licence_lets_it_be_shipped(
     kept = FOLDER / "sboms" / f"{image.folder.parent.name}.json"
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(written, kept)
-    figures.setdefault(image.tag, {})["packages"] = len(installed)
+    record.figures["packages"] = len(installed)
 
 
 def _metadata(engine: sdk.DockerClient, tag: str, folder: Path) -> list[Message]:
@@ -122,16 +121,16 @@ def _files(engine: sdk.DockerClient, tag: str, folder: Path) -> dict[str, tarfil
 
 
 @pytest.fixture
-def started(image: Built, engine: sdk.DockerClient, tmp_path: Path, figures: Figures) -> Iterator["Running"]:
+def started(image: Built, engine: sdk.DockerClient, tmp_path: Path, record: Record) -> Iterator["Running"]:
     """A container of a service that listens, ready, as locked down as in the cluster."""
     if image.style != "online":
         pytest.skip("it answers nobody over HTTP")
     with running(image, engine, tmp_path) as service:
-        figures.setdefault(image.tag, {})["ready_s"] = round(service.ready_s, 2)
+        record.figures["ready_s"] = round(service.ready_s, 2)
         yield service
 
 
-def test_it_answers_as_the_code_here_does(image: Built, started: "Running", figures: Figures) -> None:
+def test_it_answers_as_the_code_here_does(started: "Running", record: Record) -> None:
     row = started.example()
     answer = started.ask(row)
     assert answer.status_code == 200, answer.text
@@ -139,7 +138,7 @@ def test_it_answers_as_the_code_here_does(image: Built, started: "Running", figu
     assert 0 <= prediction["probability"] <= 1
     many = [row] * 500
     assert len(started.ask(many).json()["predictions"]) == 500
-    figures[image.tag]["memory_mb"] = round(started.memory_mb(), 1)
+    record.figures["memory_mb"] = round(started.memory_mb(), 1)
     assert started.container.top()["Processes"]
     assert started.container.exec_run(["python", "-c", "open('/app/x', 'w')"]).exit_code != 0
 
@@ -251,7 +250,7 @@ def score(image: Built, engine: sdk.DockerClient, data: Path) -> Any:
 
 
 def test_a_run_that_is_killed_goes_on_and_publishes_each_row_once(
-    image: Built, engine: sdk.DockerClient, data: Path, figures: Figures
+    image: Built, engine: sdk.DockerClient, data: Path, record: Record
 ) -> None:
     killed = score(image, engine, data)
     time.sleep(2.0)
@@ -263,7 +262,7 @@ def test_a_run_that_is_killed_goes_on_and_publishes_each_row_once(
         assert run.wait(timeout=PATIENCE_S)["StatusCode"] == 0, run.logs().decode()[-2000:]
     finally:
         run.remove(force=True)
-    figures.setdefault(image.tag, {})["run_s"] = round(time.perf_counter() - started, 2)
+    record.figures["run_s"] = round(time.perf_counter() - started, 2)
     manifest = json.loads((data / "output" / f"date={DAY}" / "manifest.json").read_text())
     asked, scored, different = json.loads(image.python("-c", COUNT, str(data), DAY))
     assert asked == manifest["rows"] == manifest["scored"] + manifest["quarantined"]
