@@ -32,7 +32,7 @@ from .experiment.report import write_report
 from .experiment.units import seen
 from .model_folder import ModelFolder
 from .rehearsal.answers import Answer, Judged, judge
-from .rehearsal.load import Load
+from .rehearsal.load import Load, given_number
 from .rehearsal.models import Models, end_of_test, prepare
 from .rehearsal.processes import Server
 from .rehearsal.story import Story, as_markdown
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Rehearse an experiment on this machine.",
     )
     parser.add_argument("--candidate", choices=TITLES, help="only this one")
-    parser.add_argument("--seconds", type=float, default=4, help="that a day of traffic takes")
+    parser.add_argument("--seconds", type=given_number, default=4, help="that a day of traffic takes")
     parser.add_argument("--folder", type=Path, default=Path("data/rehearsal"))
     options = parser.parse_args(arguments)
     try:

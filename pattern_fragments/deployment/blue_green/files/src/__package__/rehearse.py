@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .rehearsal.answers import expected_of, judge
 from .rehearsal.environment import without_settings
-from .rehearsal.load import Load
+from .rehearsal.load import Load, given_number
 from .rehearsal.models import Models, prepare
 from .rehearsal.processes import Faults, Server
 from .rehearsal.splitter import Splitter
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=CANDIDATES,
         help="what is to take over; may be given again; good, then bad, unless given",
     )
-    parser.add_argument("--seconds", type=float, default=8.0, help="that each phase takes")
+    parser.add_argument("--seconds", type=given_number, default=8.0, help="that each phase takes")
     parser.add_argument(
         "--folder", type=Path, default=Path("data/rehearsal"), help="models and reports"
     )

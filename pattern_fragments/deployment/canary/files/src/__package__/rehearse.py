@@ -24,7 +24,7 @@ from .canary.analysis import Limits, Measurement, Verdict, measure, verdict_of
 from .canary.figures import Figures, read
 from .canary.manifests import read_limits, read_weights
 from .rehearsal.answers import Judged, expected_of, judge
-from .rehearsal.load import Load
+from .rehearsal.load import Load, given_number
 from .rehearsal.models import Models, prepare
 from .rehearsal.processes import Faults, Server
 from .rehearsal.splitter import Splitter
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=CANDIDATES,
         help="what is released; may be given again; good, then bad, unless given",
     )
-    parser.add_argument("--seconds", type=float, default=75, help="that a step lasts")
-    parser.add_argument("--rate", type=float, default=60, help="requests per second")
+    parser.add_argument("--seconds", type=given_number, default=75, help="that a step lasts")
+    parser.add_argument("--rate", type=given_number, default=60, help="requests per second")
     parser.add_argument("--folder", type=Path, default=Path("data/rehearsal"))
     parser.add_argument("--small", action="store_true", help="models of a few days")
     options = parser.parse_args(arguments)

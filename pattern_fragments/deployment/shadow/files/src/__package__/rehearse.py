@@ -21,7 +21,7 @@ from urllib.request import urlopen
 import numpy as np
 
 from .rehearsal.answers import Answer, Judged, expected_of, judge
-from .rehearsal.load import Load
+from .rehearsal.load import Load, given_number
 from .rehearsal.models import Models, prepare
 from .rehearsal.processes import Faults, Server
 from .rehearsal.story import Story, as_markdown
@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Rehearse a shadow on this machine.",
     )
     parser.add_argument("--candidate", choices=CASES, help="only this one; all by default")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of load for each; 30")
-    parser.add_argument("--rate", type=float, default=80.0, help="requests/s for each champion; 80")
+    parser.add_argument("--seconds", type=given_number, default=30.0, help="of load for each; 30")
+    parser.add_argument("--rate", type=given_number, default=80.0, help="requests/s for each champion; 80")
     parser.add_argument("--folder", type=Path, default=Path("data/rehearsal"))
     parser.add_argument("--small", action="store_true", help="models of a few days, in seconds")
     options = parser.parse_args(arguments)

@@ -22,6 +22,7 @@ from .feature_store.grid import end_of, last_moment, moment_before, newest_event
 from .feature_store.readers import Reader, SqliteReader, is_redis, reader_of
 from .feature_store.tables import ONLINE_FILE, Freshness, read_freshness
 from .feature_store.versions import INTERVAL
+from .period import given_moment
 from .settings import Settings, read_settings
 
 TIMEOUT_S = 30.0
@@ -135,11 +136,6 @@ def _minute(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 1 when the online store is not up to date."""
     parser = argparse.ArgumentParser(
@@ -147,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Bring the online store up to the newest features.",
     )
     parser.add_argument(
-        "--as-of", type=_moment, help="ISO 8601, UTC without an offset; default: the newest data"
+        "--as-of", type=given_moment, help="ISO 8601, UTC without an offset; default: the newest data"
     )
     options = parser.parse_args(arguments)
     try:

@@ -13,6 +13,7 @@ from .feature_matrix import ENTITIES, LONGEST_WINDOW
 from .feature_store.offline import snapshot_of
 from .feature_store.snapshot import FILE_NAME, Snapshot, snapshot_path
 from .model_folder import ModelFolder
+from .period import given_moment
 from .settings import Settings, read_settings
 
 
@@ -61,11 +62,6 @@ def _minute(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 1 when the old snapshot stays."""
     parser = argparse.ArgumentParser(
@@ -73,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Bring the entity features up to date.",
     )
     parser.add_argument(
-        "--as-of", type=_moment, help="ISO 8601, UTC without an offset; default: the newest data"
+        "--as-of", type=given_moment, help="ISO 8601, UTC without an offset; default: the newest data"
     )
     options = parser.parse_args(arguments)
     try:

@@ -174,3 +174,9 @@ def test_refresh_without_a_model_says_so(
     monkeypatch.setenv("SERVICE_MODEL_DIR", str(tmp_path))
     assert refresh([]) == 1
     assert "holds no model" in capsys.readouterr().err
+
+
+def test_a_moment_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        refresh(["--as-of=yesterday"])
+    assert "'yesterday' is no moment such as 2013-07-01T12:00" in capsys.readouterr().err

@@ -35,6 +35,16 @@ def given_day(text: str) -> date:
     return day
 
 
+def given_moment(text: str) -> datetime:
+    """The moment that an argument of a command names, in UTC unless it says otherwise."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        wanted = "no moment such as 2013-07-01T12:00 or 2013-07-01T12:00+02:00"
+        raise argparse.ArgumentTypeError(f"{text!r} is {wanted}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def start_of_day(text: str) -> datetime:
     """The moment at which that day begins, in UTC."""
     return datetime.combine(given_day(text), time(), UTC)

@@ -1,12 +1,13 @@
 """Callers keep their rate, and every answer is judged."""
 
+import argparse
 import time
 from pathlib import Path
 
 import pytest
 
 from __package__.rehearsal.answers import Answer, expected_of, judge
-from __package__.rehearsal.load import Load
+from __package__.rehearsal.load import Load, given_number
 from __package__.rehearsal.models import Models
 from __package__.rehearsal.processes import Faults, Server
 from __package__.rehearsal.traffic import Traffic
@@ -50,3 +51,9 @@ def test_a_slow_answer_does_not_slow_the_sending_and_a_lost_one_is_counted(
     judged = judge(answers, {server.version: expected_of(models.champion, traffic)})
     assert (judged.answered, judged.refused) == (2, 2)
     assert judged.lost == len(answers) - 4 > 10
+
+
+@pytest.mark.parametrize("text", ["-3", "0", "nan", "inf", "fast"])
+def test_a_rate_or_a_time_that_cannot_be_is_refused_before_anything_starts(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="a number above 0, not"):
+        given_number(text)

@@ -84,8 +84,9 @@ def test_a_key_is_taken_back(file: Path, capsys: Output) -> None:
     [
         (["add", "The Shop"], "'The Shop' cannot be added"),
         (["add", "shop"], "shop has a key in"),
-        (["add", "app", "--rate", "0"], "must be more than 0"),
-        (["add", "app", "--rate", "nan"], "must be more than 0"),
+        (["add", "app", "--rate", "0"], "must be a number above 0"),
+        (["add", "app", "--rate", "nan"], "must be a number above 0"),
+        (["add", "app", "--rate", "many"], "must be a number above 0, not many"),
         (["add", "app", "--rate", "fast"], "--rate"),
         (["add", "app", "--rate", "9999999"], "requests_per_s"),
         (["add", "app", "--burst", "0"], "burst"),

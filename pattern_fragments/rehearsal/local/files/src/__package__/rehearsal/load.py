@@ -1,6 +1,8 @@
 """Callers: one request after the other, at a steady rate, whatever becomes of those before."""
 
+import argparse
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +22,17 @@ TIMEOUT_S = 10.0
 """Whoever waits longer has given up: no answer came."""
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def given_number(text: str) -> float:
+    """The number above 0 that an argument of a command names; argparse shows the error."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return number
 
 
 def no_headers(_row: int) -> Mapping[str, str]:
