@@ -88,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Rehearse an experiment on this machine.",
     )
     parser.add_argument("--candidate", choices=TITLES, help="only this one")
-    parser.add_argument("--seconds", type=given_number, default=4, help="that a day of traffic takes")
+    parser.add_argument(
+        "--seconds", type=given_number, default=4, help="that a day of traffic takes"
+    )
     parser.add_argument("--folder", type=Path, default=Path("data/rehearsal"))
     options = parser.parse_args(arguments)
     try:

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Bring the entity features up to date.",
     )
     parser.add_argument(
-        "--as-of", type=given_moment, help="ISO 8601, UTC without an offset; default: the newest data"
+        "--as-of", type=given_moment, help="ISO 8601, in UTC without an offset; the newest data"
     )
     options = parser.parse_args(arguments)
     try:
