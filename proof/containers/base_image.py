@@ -96,7 +96,7 @@ def make(name: str) -> None:
                 f"ENV {variable}={CERTIFICATES}" for variable in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE")
             ]
         archive = Path(folder, "root.tar")
-        _pack(root, archive)
+        pack(root, archive)
         docker("import", *(option for change in changes for option in ("--change", change)), archive, name)
 
 
@@ -116,7 +116,7 @@ def _python(root: Path) -> None:
     shutil.copy2(prefix / "bin" / version, binary)
     for link in ("python3", "python"):
         binary.with_name(link).symlink_to(version)
-    _libraries(root, [prefix / "bin" / version, *(prefix / "lib" / version / "lib-dynload").glob("*.so")])
+    libraries(root, [prefix / "bin" / version, *(prefix / "lib" / version / "lib-dynload").glob("*.so")])
     [wheel] = (library / "ensurepip" / "_bundled").glob("pip-*.whl")
     with ZipFile(wheel) as archive:
         archive.extractall(library / "site-packages")  # noqa: S202 - Python's own wheel
@@ -137,7 +137,7 @@ def _commands(root: Path) -> None:
         shutil.copy2(Path(path).resolve(), target)
     (root / "usr/bin").mkdir(parents=True, exist_ok=True)
     (root / "usr/bin/env").symlink_to("/bin/env")
-    _libraries(root, found)
+    libraries(root, found)
 
 
 def _system(root: Path) -> None:
@@ -158,10 +158,10 @@ def _system(root: Path) -> None:
         if found is None:
             raise EngineError(f"the stand-in for {tag()} needs {name}, which is not on this machine")
         _copy_library(root, found)
-        _libraries(root, [found])
+        libraries(root, [found])
 
 
-def _libraries(root: Path, binaries: Iterable[Path]) -> None:
+def libraries(root: Path, binaries: Iterable[Path]) -> None:
     """The shared libraries that binaries link to, in the folder that the loader looks into."""
     for path in {path for binary in binaries for path in _linked(binary)}:
         _copy_library(root, path)
@@ -184,7 +184,7 @@ def _copy_library(root: Path, path: Path) -> None:
         shutil.copy2(path.resolve(), target)
 
 
-def _pack(root: Path, archive: Path) -> None:
+def pack(root: Path, archive: Path) -> None:
     """A tar whose bytes depend on the content alone: same inputs, same layer."""
 
     def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

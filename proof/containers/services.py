@@ -107,13 +107,13 @@ def prepare(service: Service) -> Path:
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         service.write(folder)
-        _lock(service, folder)
+        lock(service, folder)
         _run([environment.python(), "-m", f"{PACKAGE}.train", *PERIOD], folder, {"PYTHONPATH": "src"})
         done.touch()
     return folder
 
 
-def _lock(service: Service, folder: Path) -> None:
+def lock(service: Service, folder: Path) -> None:
     """uv.lock, resolved once for the same dependencies."""
     kept = FOLDER / "locks" / f"{sha256(service.files['pyproject.toml']).hexdigest()[:16]}.lock"
     if not kept.exists():

@@ -65,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--candidate", choices=CASES, help="only this one; all by default")
     parser.add_argument("--seconds", type=given_number, default=30.0, help="of load for each; 30")
-    parser.add_argument("--rate", type=given_number, default=80.0, help="requests/s for each champion; 80")
+    parser.add_argument(
+        "--rate", type=given_number, default=80.0, help="requests/s for each champion; 80"
+    )
     parser.add_argument("--folder", type=Path, default=Path("data/rehearsal"))
     parser.add_argument("--small", action="store_true", help="models of a few days, in seconds")
     options = parser.parse_args(arguments)
