@@ -51,30 +51,36 @@ def parts() -> list[Part]:
 
 
 def main() -> int:
-    """Run the parts that have not passed yet, and write the page when all have."""
+    """Run the parts that have not passed yet, and write the page anew after each."""
     parser = argparse.ArgumentParser(prog="python -m proof.containers", description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="run parts again that passed for this revision")
-    parser.add_argument("--only", action="append", help="a part, or how the name of several begins; writes no page")
+    parser.add_argument("--only", action="append", help="a part, or how the name of several begins")
     options = parser.parse_args()
     key = revision()
     every = parts()
     chosen = [one for one in every if not options.only or one.name.startswith(tuple(options.only))]
     if not chosen:
         sys.exit(f"--only {options.only}: there is no such part; there are {', '.join(one.name for one in every)}")
-    for number, part in enumerate(chosen, start=1):
-        memory = FOLDER / "passed" / key / f"{part.name}.json"
-        if memory.exists() and not options.fresh:
+    for part in every:
+        if (memory := memory_of(part, key)).exists() and not (options.fresh and part in chosen):
             vars(part).update(json.loads(memory.read_text()))
+    for number, part in enumerate(chosen, start=1):
+        if part.passed:
             continue
         print(f"{number}/{len(chosen)} {part.name}", file=sys.stderr)
         if ended := run(part):
             return ended
+        memory = memory_of(part, key)
         memory.parent.mkdir(parents=True, exist_ok=True)
         memory.with_suffix(".partial").write_text(json.dumps(asdict(part)))
         memory.with_suffix(".partial").replace(memory)
-    if not options.only:
         page.write_containers(list(chapter(every)))
     return 0
+
+
+def memory_of(part: Part, key: str) -> Path:
+    """Where stands what a part found when it passed for a revision."""
+    return FOLDER / "passed" / key / f"{part.name}.json"
 
 
 def run(part: Part) -> int:
@@ -98,7 +104,10 @@ def run(part: Part) -> int:
 
 def chapter(every: Sequence[Part]) -> Iterator[str]:
     """The lines of the chapter."""
-    yield f"- {sum(one.passed for one in every)} tests passed in {sum(one.seconds for one in every) / 60:.0f} minutes."
+    minutes = sum(one.seconds for one in every) / 60
+    yield f"- {sum(one.passed for one in every)} tests passed in {minutes:.0f} minutes."
+    if missing := [one.name for one in every if not one.passed]:
+        yield f"- Not run for this revision: {', '.join(missing)}."
     for reason in sorted({reason for one in every for reason in one.skipped}):
         yield f"- Skipped: {reason}"
     for one in every:
@@ -106,7 +115,7 @@ def chapter(every: Sequence[Part]) -> Iterator[str]:
     measured = [one.figures for one in every if one.figures]
     if measured:
         yield (
-            f"- {len(measured)} images, one for each version of the Dockerfile, were built, looked into, started locked"
+            f"- {len(measured)} images, each another version of the Dockerfile, were built, looked into, started locked"
             " down, used and stopped; nothing was lost."
         )
         yield from ("", f"| image | {' | '.join(MEASURES.values())} |", f"|---|{'--:|' * len(MEASURES)}")

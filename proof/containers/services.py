@@ -63,10 +63,10 @@ def renderer() -> Renderer:
     return Renderer(template)
 
 
-def service(**answers: str) -> Service:
+def service(**answers: str | tuple[str, ...]) -> Service:
     """The first valid service with these choices, the simplest where several have them."""
-    wanted = answers.items()
-    found = (one for one in to_render(renderer()) if all(value in one[name] for name, value in wanted))
+    wanted = {name: {given} if isinstance(given, str) else set(given) for name, given in answers.items()}
+    found = (one for one in to_render(renderer()) if all(values <= set(one[name]) for name, values in wanted.items()))
     return renderer().render(min(found, key=_size))
 
 

@@ -98,9 +98,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "config.yaml").write_text(json.dumps(settings))
     command = [program, "serve", str(folder / "config.yaml")]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _wait_for(f"http://{address}/v2/")
-        yield address
-        process.terminate()
+        try:
+            _wait_for(f"http://{address}/v2/")
+            yield address
+        finally:
+            process.terminate()
 
 
 def _wait_for(url: str) -> None:

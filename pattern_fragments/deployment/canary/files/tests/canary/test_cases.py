@@ -142,5 +142,5 @@ def test_the_cluster_decides_as_the_rehearsal_does(case: str, tmp_path: Path) ->
     content = {"rule_files": [rules], "evaluation_interval": "15s", "tests": tests}
     path.write_text(yaml.safe_dump(content))
     command = ["promtool", "test", "rules", str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     assert result.returncode == 0, result.stdout + result.stderr

@@ -141,7 +141,7 @@ def test_whoever_ends_the_rehearsal_ends_its_servers(models: Models) -> None:
         "--small",
         f"--folder={folder}",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - this package
         assert process.stdout
         for line in process.stdout:
             if "is ready beside it" in line:

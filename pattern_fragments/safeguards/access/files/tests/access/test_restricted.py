@@ -208,7 +208,7 @@ def test_without_keys_this_machine_is_answered(service: Service, host: str) -> N
 
 @pytest.mark.parametrize(
     "host",
-    ["0.0.0.0", "::", "", "10.0.0.7", "localhost.example.com", "::ffff:10.0.0.7"],  # noqa: S104
+    ["0.0.0.0", "::", "", "10.0.0.7", "localhost.example.com", "::ffff:10.0.0.7"],  # noqa: S104 - what is refused
 )
 def test_without_keys_nobody_else_is(service: Service, host: str) -> None:
     settings = service.settings.model_copy(update={"host": host})

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from ..signature import Input, Signature
-from .tensors import DATATYPES
+from .tensors import DATATYPES, NUMBERS, TEXT
 
 Json = dict[str, object]
 
@@ -98,7 +98,8 @@ def _infer(signature: Signature) -> Json:
         }
         for column in signature.inputs
     ]
-    body = {"schema": {"type": "object", "required": ["inputs"]}, "example": {"inputs": tensors}}
+    schema = {"$ref": "#/components/schemas/InferenceRequest"}
+    body = {"schema": schema, "example": {"inputs": tensors}}
     failed = {
         str(status): {"description": text} for status, text in _PROBLEMS.items() if status != 422
     }
@@ -144,9 +145,32 @@ def _schemas(signature: Signature) -> Json:
     }
     error = {"message": text, "problems": {"type": "array", "items": _object(problem)}}
     return {
+        "InferenceRequest": _inference_request(),
         "Row": _object({column.name: _input(column) for column in signature.inputs}),
         "Predictions": _object(predictions),
         "Error": _object({"error": _object(error)}),
+    }
+
+
+def _inference_request() -> Json:
+    """What a request must have; what the protocol does not name is ignored."""
+    size = {"type": "integer", "minimum": 0}
+    data = "The values by row, unless they follow the JSON as binary data."
+    tensor = {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": size, "minItems": 1, "maxItems": 2},
+        "datatype": {"enum": [*NUMBERS, TEXT]},
+        "data": {"type": ["array", "null"], "description": data},
+        "parameters": {
+            "type": ["object", "null"],
+            "properties": {"binary_data_size": {**size, "type": ["integer", "null"]}},
+        },
+    }
+    inputs = {"type": "object", "properties": tensor, "required": ["name", "shape", "datatype"]}
+    return {
+        "type": "object",
+        "properties": {"inputs": {"type": "array", "items": inputs, "minItems": 1}},
+        "required": ["inputs"],
     }
 
 
