@@ -27,7 +27,7 @@ from .experiment.analysis import Analysis, analyse
 from .experiment.past import Past, past_of
 from .experiment.plan import Plan
 from .experiment.planning import Terms, make_plan
-from .experiment.rehearsed import PastScorer
+from .experiment.rehearsed import PastScorer, kept_for_ever
 from .experiment.report import write_report
 from .experiment.units import seen
 from .model_folder import ModelFolder
@@ -161,9 +161,8 @@ def play(name: str, models: Models, plan: Plan, folder: Path, seconds: float) ->
         experiment_plan=place / "plan.json",
         exposure_log=str(place / "exposures"),
         prediction_log=str(place / "predictions"),
-        prediction_log_keep_days=36_500,
         outcomes=str(place / "outcomes"),
-    )
+    ).model_copy(update=kept_for_ever())
     answers: list[Answer] = []
     until = start
     while until < end:

@@ -14,6 +14,7 @@ from __package__.domain.experiment import MARGINS, METRIC
 from __package__.experiment.assignment import CHALLENGER, Assignment
 from __package__.experiment.past import Past
 from __package__.experiment.plan import Plan
+from __package__.experiment.rehearsed import kept_for_ever
 from __package__.experiment.units import Seen
 from __package__.model_folder import ModelFolder
 from __package__.service import Service
@@ -81,15 +82,15 @@ def settings(
     path = tmp_path / "plan.json"
     version = model_folder.read_signature().version
     msgspec.structs.replace(plan, control=version).write(path)
-    return Settings(
+    given = Settings(
         model_dir=model_folder.path,
         challenger_dir=challenger.path,
         experiment_plan=path,
         exposure_log=str(tmp_path / "exposures"),
         prediction_log=str(tmp_path / "predictions"),
-        prediction_log_keep_days=36_500,
         outcomes=str(tmp_path / "outcomes"),
     )
+    return given.model_copy(update=kept_for_ever())
 
 
 @pytest.fixture

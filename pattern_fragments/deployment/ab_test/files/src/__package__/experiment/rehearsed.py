@@ -31,6 +31,20 @@ from ..signature import Signature
 from ..wiring import build_routes, build_service
 from .arms import in_experiment
 
+CENTURY_DAYS = 36_500
+
+
+def kept_for_ever() -> dict[str, int]:
+    """Settings under which nothing is deleted for its age: the traffic of a rehearsal is old.
+
+    They are those in days that may be a century.
+    """
+    return {
+        name: CENTURY_DAYS
+        for name, field in Settings.model_fields.items()
+        if any(getattr(bound, "le", None) == CENTURY_DAYS for bound in field.metadata)
+    }
+
 
 class PastFeatures:
     """The features of the rows of some traffic, each as of when it was asked about."""
