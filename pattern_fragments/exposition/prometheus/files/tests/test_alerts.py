@@ -28,10 +28,18 @@ QUERIES: list[str] = [rule["expr"] for rule in RULES] + PANEL_QUERIES
 OTHERS = {
     "up",
     "rollout_info",
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
     "kube_cronjob_created",
     "kube_cronjob_status_last_successful_time",
 }
-"""Of Prometheus itself, and of the cluster: the controller of rollouts, kube-state-metrics."""
+"""Of Prometheus itself, the controller of rollouts, the kubelet, and kube-state-metrics."""
+CASES: list[dict[str, Any]] = [
+    case
+    for path in sorted((MONITORING / "tests").glob("*.yaml"))
+    for group in yaml.safe_load(path.read_text())["tests"]
+    for case in group.get("alert_rule_test", [])
+]
 METRIC = re.compile(r"([a-z][a-z0-9_:]*)\{")
 
 
@@ -90,6 +98,12 @@ def test_panels_do_not_overlap() -> None:
         for y in range(panel["gridPos"]["h"])
     ]
     assert len(cells) == len(set(cells))
+
+
+@pytest.mark.parametrize("name", [rule["alert"] for rule in ALERTS])
+def test_every_alert_has_series_that_fire_it_and_series_that_do_not(name: str) -> None:
+    fires = {bool(case.get("exp_alerts")) for case in CASES if case["alertname"] == name}
+    assert fires == {True, False}
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")

@@ -23,7 +23,7 @@ def main() -> None:
     """Exit with 0 when the new version serves, with a sentence when it does not."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("environment", help="the name of a folder in deploy/overlays")
-    parser.add_argument("--timeout", default="600s", help="how long to wait for the last pod")
+    parser.add_argument("--timeout", default="1500s", help="how long to wait for the last pod")
     arguments = parser.parse_args()
     overlay = overlay_of(arguments.environment)
     try:

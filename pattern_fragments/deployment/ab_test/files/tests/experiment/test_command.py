@@ -249,7 +249,14 @@ def test_nobody_looks_into_the_future(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--effect", "-1"), ("--alpha", "5"), ("--power", "80"), ("--share", "1.5")]
+    "wrong",
+    [
+        ("--effect", "-1"),
+        ("--effect", "much"),
+        ("--alpha", "5"),
+        ("--power", "80"),
+        ("--share", "1.5"),
+    ],
 )
 def test_a_plan_that_cannot_be_is_not_written(
     wrong: tuple[str, str], capsys: pytest.CaptureFixture[str]

@@ -83,6 +83,12 @@ def test_that_nothing_was_predicted_is_an_answer(
     assert len(summary.read(settings.performance_summary)) == 1
 
 
+def test_another_log_has_to_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*ARGUMENTS, "--log", str(tmp_path / "nowhere")])
+    assert f"--log: there is no folder {tmp_path / 'nowhere'}" in capsys.readouterr().err
+
+
 def test_outcomes_that_are_wrong_leave_the_old_figures(
     write_log: WriteLog,
     settings: Settings,

@@ -324,6 +324,14 @@ def test_a_folder_that_takes_no_files_is_refused_at_the_start(
         make_log(dir=tmp_path / "file" / "log")
 
 
+def test_a_folder_that_takes_no_files_is_told_where_answers_count_more(
+    make_log: MakeLog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    make_log(dir=tmp_path / "file" / "log", required=False)
+    assert "the service answers all the same" in caplog.text
+
+
 def test_a_folder_without_rights_is_refused_at_the_start(
     make_log: MakeLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

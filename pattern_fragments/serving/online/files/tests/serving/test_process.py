@@ -122,5 +122,5 @@ def test_observers_finish_when_the_server_ends(
     monkeypatch.setattr(serve, "build_service", lambda _: replace(service, observers=observers))
     monkeypatch.setattr(serve, "serve", end)
     with pytest.raises(KeyboardInterrupt):
-        serve.main()
+        serve.main([])
     assert observers.is_closed

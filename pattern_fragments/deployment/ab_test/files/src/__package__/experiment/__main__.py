@@ -131,16 +131,20 @@ def _progress(runs: int) -> Callable[[int], None]:
 
 
 def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be more than 0, not {text}")
-    return number
+    return _number(text, math.inf, "above 0")
 
 
 def _share_of(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not {text}")
+    return _number(text, 1.0, "between 0 and 1")
+
+
+def _number(text: str, below: float, where: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < below:
+        raise argparse.ArgumentTypeError(f"must be a number {where}, not {text}")
     return number
 
 

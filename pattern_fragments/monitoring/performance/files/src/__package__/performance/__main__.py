@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ..model_folder import ModelFolder
-from ..object_store import ERRORS
+from ..object_store import ERRORS, is_url
 from ..period import start_of_day
 from ..settings import Settings, read_settings
 from . import summary
@@ -25,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     That nothing was predicted, or no outcome is known yet, is an answer.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.log and not is_url(options.log) and not Path(options.log).is_dir():
+        parser.error(f"--log: there is no folder {options.log}")
     try:
         given = read_settings()
         settings = _settings(given, options)

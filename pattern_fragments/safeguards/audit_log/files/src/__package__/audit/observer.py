@@ -101,7 +101,12 @@ class AuditLog:
         self.touched = 0
         """How often a file was not as it was left."""
         if self._is_on:
-            _check(self._folder)
+            try:
+                _check(self._folder)
+            except OSError as error:
+                if settings.audit_required:
+                    raise
+                logger.warning("%s; the service answers all the same", error)
         else:
             logger.warning("nothing that is answered is recorded: SERVICE_AUDIT is off")
         gauges += (
