@@ -31,13 +31,17 @@ def revisions() -> list[str]:
 
 
 def cases() -> list[tuple[str, str]]:
-    """Each revision with each golden path that it knew; earlier ones called it `custom` to have none."""
+    """Each revision with an answer for each golden path that it knew, and with that for none."""
     found = []
     for revision in revisions():
         names = [Path(name).stem for name in git("ls-tree", "--name-only", revision, "templates/golden_paths/")]
-        found += [(revision, name) for name in names]
-        if any("'custom'" in line for line in git("show", f"{revision}:templates/compose.jinja")):
-            found.append((revision, "custom"))
+        answers = [f"golden_path={name}" for name in names]
+        without = [line for line in git("show", f"{revision}:templates/compose.jinja") if "'custom'" in line]
+        if without:
+            # Revisions that know the question of guidance read what earlier ones called a path.
+            is_read = any("_copier_answers" in line for line in without)
+            answers.append("guidance=direct" if is_read else "golden_path=custom")
+        found += [(revision, answer) for answer in answers]
     return found
 
 
@@ -65,13 +69,12 @@ def outside_the_domain(folder: Path) -> dict[str, bytes]:
     return {name: text for name, text in contents(folder).items() if not name.startswith((package, "tests/domain/"))}
 
 
-@pytest.mark.parametrize(("revision", "path"), cases())
+@pytest.mark.parametrize(("revision", "answer"), cases())
 def test_a_service_of_an_earlier_revision_becomes_a_fresh_one(
-    repository: Path, tmp_path: Path, revision: str, path: str
+    repository: Path, tmp_path: Path, revision: str, answer: str
 ) -> None:
     service, fresh = tmp_path / "old" / "flight-delays", tmp_path / "new" / "flight-delays"
-    from_path = ("--data", f"golden_path={path}")
-    copier("copy", "--defaults", "--quiet", "--vcs-ref", revision, *from_path, repository, service)
+    copier("copy", "--defaults", "--quiet", "--vcs-ref", revision, "--data", answer, repository, service)
     commit_all(service, "Start")
     old_domain = contents(service).keys() - outside_the_domain(service).keys()
     before = contents(service)
