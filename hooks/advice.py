@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import product
 
 from .catalogue import Catalogue, Criterion, Decision
+from .criteria import UNKNOWN
 from .manifest import Manifest
 from .space import Combination, possible, provided
 
@@ -71,9 +72,10 @@ def matters(
     """
     known = {key: answer for key, answer in known.items() if key != name}
     [criterion] = [row for row in asked if row.name == name]
+    answers = (*criterion.values, UNKNOWN)
     others = [row for row in asked if row.name != name and row.name not in known]
     return any(
-        len({of(decision, patterns, {**known, **dict(case), name: answer}) for answer in criterion.values}) > 1
+        len({of(decision, patterns, {**known, **dict(case), name: answer}) for answer in answers}) > 1
         for case in product(*([(row.name, answer) for answer in row.values] for row in others))
     )
 
@@ -112,8 +114,12 @@ def choose(catalogue: Catalogue, decision: Decision, chosen: Combination, stated
     return advised(decision, candidates(catalogue, decision, given), {name: stated[name] for name in stated})
 
 
-def all_walks(catalogue: Catalogue) -> Iterator[tuple[dict[str, str], dict[str, tuple[str, ...]]]]:
+def all_walks(
+    catalogue: Catalogue, *, unknown: bool = False
+) -> Iterator[tuple[dict[str, str], dict[str, tuple[str, ...]]]]:
     """Every way through the guided questions, when nothing is overruled: what was answered, and what is chosen.
+
+    With `unknown`, each question may be answered by that it is not known yet, too.
 
     The criteria of a decision matter to it and to those after it only as far as they are asked there too, so the ways
     through one decision are gone through beside a single way through the ones before it that leads to the same point.
@@ -127,7 +133,7 @@ def all_walks(catalogue: Catalogue) -> Iterator[tuple[dict[str, str], dict[str, 
         ] = {}
         last = position == len(catalogue.decisions) - 1
         for before, chosen in reached.values():
-            for stated in _answered(catalogue, decision, chosen, before):
+            for stated in _answered(catalogue, decision, chosen, before, unknown):
                 picked = {**chosen, decision.name: choose(catalogue, decision, chosen, stated)}
                 key = (provided(catalogue, picked), frozenset(row for row in stated.items() if row[0] in later))
                 if decision.asks:
@@ -138,7 +144,7 @@ def all_walks(catalogue: Catalogue) -> Iterator[tuple[dict[str, str], dict[str, 
 
 
 def _answered(
-    catalogue: Catalogue, decision: Decision, chosen: Combination, before: Stated
+    catalogue: Catalogue, decision: Decision, chosen: Combination, before: Stated, unknown: bool
 ) -> Iterator[dict[str, str]]:
     """Every way to answer what a decision asks."""
     ways = [dict(before)]
@@ -149,6 +155,7 @@ def _answered(
             if name in way or not is_asked(catalogue, chosen, name, way):
                 longer.append(way)
             else:
-                longer += [{**way, name: answer} for answer in criterion.values]
+                answers = (*criterion.values, *([UNKNOWN] if unknown else []))
+                longer += [{**way, name: answer} for answer in answers]
         ways = longer
     yield from ways

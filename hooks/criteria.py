@@ -13,6 +13,9 @@ from .yaml_source import read_yaml
 
 FOLDER = Path("templates") / "criteria"
 
+UNKNOWN = "unknown"
+"""The answer that every question has: it is not known yet."""
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -22,6 +25,8 @@ class Criterion:
     title: str
     question: str
     help: str
+    unknown: str
+    """The question as part of a sentence, for what is not known yet."""
     answers: tuple[tuple[str, str, str], ...]
     """Each value with its label and, for reasons, a clause."""
     unmet: Mapping[str, str]
@@ -33,6 +38,8 @@ class Criterion:
 
     def clause(self, value: str) -> str:
         """What an answer says, as a part of a sentence."""
+        if value == UNKNOWN:
+            return f"it is not known yet {self.unknown}"
         return next(clause for known, _, clause in self.answers if known == value)
 
 
@@ -52,6 +59,7 @@ class _Source(BaseModel):
     title: Annotated[str, StringConstraints(min_length=1)]
     question: Annotated[str, StringConstraints(min_length=1)]
     help: Annotated[str, StringConstraints(min_length=1)]
+    unknown: Annotated[str, StringConstraints(min_length=1)]
     answers: list[_Answer] = Field(min_length=2)
 
 
@@ -78,7 +86,7 @@ def read_criteria(root: Path, asked: Sequence[str]) -> tuple[list[Criterion], li
             findings.append(Finding(path, source.line("name"), "name", message))
         answers = tuple((answer.value, answer.label, answer.clause) for answer in row.answers)
         unmet = {answer.value: answer.unmet for answer in row.answers if answer.unmet}
-        found[row.name] = Criterion(row.name, row.title, row.question, row.help, answers, unmet)
+        found[row.name] = Criterion(row.name, row.title, row.question, row.help, row.unknown, answers, unmet)
     for name in dict.fromkeys(asked):
         if name not in found:
             message = f"the decisions ask for {name}, and there is no {FOLDER.as_posix()}/{name}.yml"

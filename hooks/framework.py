@@ -18,6 +18,7 @@ import yaml
 from .advice import Stated, advised, all_walks, candidates, matters, verdict, walk
 from .catalogue import Catalogue, Criterion, Decision, NoCatalogueError, read_catalogue
 from .check_patterns import find_root
+from .criteria import UNKNOWN
 from .manifest import Manifest
 from .space import Combination, patterns_of, provided
 from .trees import Tree, read_trees
@@ -174,11 +175,12 @@ def _decision(catalogue: Catalogue, decision: Decision, level: int) -> str:
     asked.sort(key=lambda row: decision.asks.index(row.name))
     rows = patterns_of(catalogue, decision)
     head = " | ".join(f"`{row.value}`" for row in rows)
-    table = [
-        " | ".join([f"| {row.title.lower()}: {_spoken(value)}", *(_mark(one, row.name, value) for one in rows)]) + " |"
+    marked = [
+        (f"{row.title.lower()}: {_spoken(value)}", value, [_mark(one, row.name, value) for one in rows])
         for row in asked
-        for value in row.values
+        for value in (*row.values, UNKNOWN)
     ]
+    table = [f"| {' | '.join([title, *marks])} |" for title, value, marks in marked if value != UNKNOWN or any(marks)]
     parts = [
         f"{mark} {decision.title}",
         decision.question,
@@ -235,7 +237,7 @@ def _charts(catalogue: Catalogue, decision: Decision) -> Iterator[tuple[str, str
             _draw(chart, decision, rows, asked, {})
             charts[key] = _from_the_root(chart.lines)
     for key, text in charts.items():
-        title = f"As it is asked after {' or '.join(seen[key])}:" if seen[key] else "As it is asked:"
+        title = f"As it decides after {' or '.join(seen[key])}:" if seen[key] else "As it decides:"
         yield title, text
 
 

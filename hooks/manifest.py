@@ -119,7 +119,9 @@ class Setting(_Model):
     name: Annotated[Slug, AfterValidator(_settable)] = Field(
         description="lower case words joined by underscores, e.g. max_batch_rows"
     )
-    type: Literal["bool", "int", "float", "str", "Path"] = Field(description="bool, int, float, str or Path")
+    type: Literal["bool", "int", "float", "str", "Path", "HttpUrl"] = Field(
+        description="bool, int, float, str, Path or HttpUrl"
+    )
     default: Scalar | None = Field(description="a value of the type that works on a laptop, or null for none")
     help: Line = Field(description="one line: what it does, its unit")
     ge: Number | None = Field(default=None, description="a number: the lowest value allowed")

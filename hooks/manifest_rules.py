@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from .catalogue import PACKAGE, Catalogue, PatternFolder
+from .criteria import UNKNOWN
 from .findings import Finding, did_you_mean, listed
 from .manifest import Manifest, Wiring
 
@@ -135,8 +136,8 @@ def _criteria_are_asked(catalogue: Catalogue, folder: PatternFolder, manifest: M
                 message = f"{name!r} is not asked for {manifest.decision}; {did_you_mean(name, asked)}"
                 yield folder.finding(message, field, name, field=f"{field}.{name}")
             for answer in answers if name in known else ():
-                if answer not in known[name].values:
-                    message = f"{answer!r} is no answer to {name}; {did_you_mean(answer, known[name].values)}"
+                if answer not in (possible := (*known[name].values, UNKNOWN)):
+                    message = f"{answer!r} is no answer to {name}; {did_you_mean(answer, possible)}"
                     yield folder.finding(message, field, name, field=f"{field}.{name}")
                 before = {"fits": [], "against": ["fits"], "unfit": ["fits", "against"]}[field]
                 if any(answer in getattr(manifest, other).get(name, ()) for other in before):

@@ -187,7 +187,12 @@ class Renderer:
             **self._constants,
             "_folder_name": self._project_name,
             "_copier_answers": remembered,
-            "_copier_conf": {"answers_file": ANSWERS_FILE, "dst_path": self._project_name, "data": given},
+            "_copier_conf": {
+                "answers_file": ANSWERS_FILE,
+                "dst_path": self._project_name,
+                "data": given,
+                "defaults": True,
+            },
         }
         for name, question in self._config.items():
             if name == before:

@@ -13,6 +13,7 @@ from conftest import ROOT, copier
 
 from hooks.advice import advised, all_walks, candidates, choose, is_asked, is_unfit, rank, verdict, walk
 from hooks.catalogue import Catalogue, Decision, read_catalogue
+from hooks.criteria import UNKNOWN
 from hooks.manifest import Manifest
 from hooks.space import possible, provided, space
 from proof.checks.linting import ruff_problems
@@ -81,7 +82,7 @@ def test_the_situations_meet_every_pattern_that_can_be_advised() -> None:
 
 def test_every_way_leads_to_a_possible_service() -> None:
     valid = {json.dumps(chosen, sort_keys=True) for chosen in space(catalogue())}
-    for _, chosen in all_walks(catalogue()):
+    for _, chosen in all_walks(catalogue(), unknown=True):
         rest = {**chosen}
         for decision in catalogue().decisions[len(chosen) :]:
             rest[decision.name] = choose(catalogue(), decision, rest, {})
@@ -90,7 +91,7 @@ def test_every_way_leads_to_a_possible_service() -> None:
 
 def test_what_is_advised_is_beaten_by_nothing_that_is_possible() -> None:
     """The reason given is true: no possible pattern has less against it, or as little and more for it."""
-    for stated, chosen in all_walks(catalogue()):
+    for stated, chosen in all_walks(catalogue(), unknown=True):
         decision = catalogue().decisions[len(chosen) - 1]
         before = {name: values for name, values in chosen.items() if name != decision.name}
         given = provided(catalogue(), before)
@@ -108,7 +109,7 @@ def test_what_is_advised_is_beaten_by_nothing_that_is_possible() -> None:
 
 def test_a_tie_goes_to_the_recommended_pattern_or_the_first_by_id() -> None:
     ties = 0
-    for stated, chosen in all_walks(catalogue()):
+    for stated, chosen in all_walks(catalogue(), unknown=True):
         decision = catalogue().decisions[len(chosen) - 1]
         if decision.multiple:
             continue
@@ -128,7 +129,7 @@ def test_a_tie_goes_to_the_recommended_pattern_or_the_first_by_id() -> None:
 def test_no_question_is_asked_whose_answer_cannot_change_anything() -> None:
     """From each question on the ways that differ in its answer alone do not all end in the same service."""
     checked = 0
-    for stated, chosen in all_walks(catalogue()):
+    for stated, chosen in all_walks(catalogue(), unknown=True):
         decision = catalogue().decisions[len(chosen) - 1]
         before = {name: values for name, values in chosen.items() if name != decision.name}
         for name in decision.asks:
@@ -168,7 +169,7 @@ def test_what_is_not_asked_would_have_changed_nothing() -> None:
     """The whole way with all answers given advises the same as the way with the asked ones, and objects the same."""
     dice = random.Random(11)  # noqa: S311 - a fixed seed
     for _ in range(500):
-        answers = {row.name: dice.choice(row.values) for row in catalogue().criteria}
+        answers = {row.name: dice.choice((*row.values, UNKNOWN)) for row in catalogue().criteria}
         chosen, stated = walk(catalogue(), answers)
         before: dict[str, tuple[str, ...]] = {}
         for decision in catalogue().decisions:
@@ -188,7 +189,7 @@ def test_what_is_not_asked_would_have_changed_nothing() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_copier_and_the_enumeration_ask_and_advise_the_same(seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311 - a fixed seed
-    answers = {row.name: dice.choice(row.values) for row in catalogue().criteria}
+    answers = {row.name: dice.choice((*row.values, UNKNOWN)) for row in catalogue().criteria}
     chosen, stated = walk(catalogue(), answers)
     told = renderer().walk(answers)
     assert {name: told[name] for name in stated} == stated
@@ -252,7 +253,7 @@ def test_a_record_tells_needs_choice_reasons_and_alternatives(git_template: Path
 def test_an_overruled_recommendation_says_so(git_template: Path, tmp_path: Path) -> None:
     service = guided(git_template, tmp_path / "flight-delays", "caller=later", "serving=online")
     assert "Status: accepted, against the recommendation" in record(service, "serving")
-    assert "Advised by the answers above: Batch scoring. It was overruled." in record(service, "serving")
+    assert "Advised by the answers above: Batch scoring. It was overruled when" in record(service, "serving")
     assert "Online serving, where Batch scoring was advised" in (service / "docs/decisions/README.md").read_text()
     lock = (service / "patterns.lock").read_text()
     assert '[[overruled]]\ndecision = "serving"\nrecommended = ["batch"]\nchosen = ["online"]\n' in lock
@@ -261,7 +262,7 @@ def test_an_overruled_recommendation_says_so(git_template: Path, tmp_path: Path)
 def test_what_a_golden_path_says_can_be_overruled_too(git_template: Path, tmp_path: Path) -> None:
     service = tmp_path / "flight-delays"
     copier("copy", "--defaults", "--quiet", "--data", "deployment=rolling", git_template, service)
-    assert "Advised by the golden path realtime: Canary release. It was overruled." in record(service, "deployment")
+    assert "Advised by the golden path realtime: Canary release. It was overruled when" in record(service, "deployment")
 
 
 def test_an_answer_that_was_not_asked_is_not_remembered(git_template: Path, tmp_path: Path) -> None:
@@ -271,9 +272,48 @@ def test_an_answer_that_was_not_asked_is_not_remembered(git_template: Path, tmp_
     assert "arrival" not in remembered, "whoever waits is answered online, however inputs arrive"
 
 
-def test_an_unknown_answer_is_refused(git_template: Path, tmp_path: Path) -> None:
+def test_what_nobody_was_asked_is_on_record_as_not_known(git_template: Path, tmp_path: Path) -> None:
+    service = guided(git_template, tmp_path / "flight-delays", "caller=later")
+    remembered = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    assert remembered["harm"] == "unknown"
+    risk = record(service, "risk")
+    assert "## Context" in risk
+    assert "- Harm:" not in risk
+    assert "Not known when this was decided:" in risk
+    assert '`make update ARGS="--data data_about=' in risk
+
+
+def test_what_was_stated_and_cannot_change_the_advice_is_on_record(git_template: Path, tmp_path: Path) -> None:
+    service = guided(git_template, tmp_path / "flight-delays", "harm=people", "data_about=personal")
+    remembered = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    assert remembered["harm"] == "people"
+    assert "Stated too, though after the above it cannot change the advice:" in record(service, "risk")
+    assert "- Data: the data are about persons." in record(service, "risk")
+
+
+def test_a_choice_that_cannot_work_is_told_so(git_template: Path, tmp_path: Path) -> None:
+    service = guided(git_template, tmp_path / "flight-delays", "caller=waits", "runs_on=cluster", "deployment=canary")
+    deployment = record(service, "deployment")
+    reason = "the cluster has no controller for progressive delivery"
+    assert f"It cannot work so: {reason}." in deployment
+    assert f"cannot work here, as {reason}." in deployment, "blue/green is an alternative that takes a controller, too"
+
+
+def test_what_nobody_knows_of_the_data_and_the_harm_is_guarded() -> None:
+    chosen, _ = walk(catalogue(), {row.name: UNKNOWN for row in catalogue().criteria})
+    assert chosen["risk"] == ("elevated",)
+    assert chosen["monitoring"] == ("system", "drift")
+
+
+def test_no_experiment_is_advised_where_outcomes_are_never_known() -> None:
+    needs = {"caller": "waits", "runs_on": "cluster", "undo": "next_run", "effect": "outcome", "harm": "money"}
+    assert walk(catalogue(), {**needs, "labels": "days"})[0]["deployment"] == ("ab_test",)
+    assert walk(catalogue(), {**needs, "labels": "never"})[0]["deployment"] != ("ab_test",)
+
+
+def test_an_answer_that_does_not_exist_is_refused(git_template: Path, tmp_path: Path) -> None:
     data = ("--data", "guidance=guided", "--data", "caller=nobody")
     done = copier("copy", "--defaults", *data, git_template, tmp_path / "x", check=False)
     assert done.returncode != 0
-    assert "Invalid choice for 'caller': 'nobody' is not in ['waits', 'soon', 'later']" in done.stderr
+    assert "Invalid choice for 'caller': 'nobody' is not in ['waits', 'soon', 'later', 'unknown']" in done.stderr
     assert not (tmp_path / "x").exists()

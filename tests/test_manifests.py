@@ -187,7 +187,7 @@ EDITS = [
     (YML, "name: canary_port", "name: class", "name: class", "settings[0].name", "taken by Python or pydantic"),
     (YML, "name: canary_port", "name: model_dump", "model_dump", "settings[0].name", "taken by Python or pydantic"),
     (YML, "name: canary_port", "name: Port", "name: Port", "settings[0].name", "words joined by underscores"),
-    (YML, "type: int", "type: list", "type: list", "settings[0].type", "bool, int, float, str or Path"),
+    (YML, "type: int", "type: list", "type: list", "settings[0].type", "bool, int, float, str, Path or HttpUrl"),
     # folder, decision, capabilities, deprecation
     (YML, "value: canary", "value: other", "value: other", "value", "is not the folder's name; it is 'canary'"),
     (YML, "needs: [http]", "needs: [grpc]", "needs", "needs[0]", "by no pattern; earlier decisions provide http"),

@@ -11,9 +11,9 @@ from pathlib import Path
 import pexpect
 import pytest
 import yaml
-from conftest import add_pattern, commit_all
+from conftest import add_pattern, commit_all, run
 
-ENTER, DOWN, SPACE, CLEAR = "\r", "\x1b[B", " ", "\x15"
+ENTER, UP, DOWN, SPACE, CLEAR = "\r", "\x1b[A", "\x1b[B", " ", "\x15"
 QUESTIONS = {
     "project_name": "Name of the service",
     "description": "What does the service predict",
@@ -101,51 +101,77 @@ def test_an_interrupted_walk_writes_nothing(git_template: Path, tmp_path: Path) 
     assert not service.exists()
 
 
+def guided(child: pexpect.spawn, *rows: tuple[str, str]) -> None:
+    """Walk to the guided way, then see each text and press its keys, and Enter."""
+    for name in ("project_name", "description", "owner"):
+        child.expect_exact(QUESTIONS[name])
+        child.send(ENTER)
+    child.expect_exact(QUESTIONS["guidance"])
+    child.send(DOWN + ENTER)
+    child.expect_exact(QUESTIONS["primary_function"])
+    child.send(ENTER)
+    answer(child, *rows)
+
+
+def answer(child: pexpect.spawn, *rows: tuple[str, str]) -> None:
+    """See each text, and press its keys and Enter."""
+    for text, keys in rows:
+        child.expect_exact(text)
+        child.send(keys + ENTER)
+
+
+# Where nothing was stated before, the pointer is at "Not known yet", the last answer.
+BY_HAND = (
+    ("Who waits for the answer", UP),
+    ("How do inputs reach the service?", UP),
+    ("Next best: Online serving", ""),
+    # A split of the traffic is impossible without callers, so what runs the service does not matter.
+    ("How fast must a bad model be undone?", UP),
+    ("What is unknown about a new model", ""),
+    ("How late", ""),
+    ("What does a wrong answer cost", UP),
+    ("Deployment strategy:", ""),
+    ("Is somebody called", ""),
+    ("Who makes the inputs", ""),
+    # Drift is watched where nobody knows when outcomes come, however the world changes.
+    ("Monitoring:", ""),
+    ("Who else uses", UP),
+    ("How old may", ""),
+    ("Feature store:", ""),
+    ("What are the data about?", UP + UP + UP),
+    ("Risk tier:", ""),
+)
+
+
 def test_the_guided_way_asks_only_what_matters_and_gives_reasons(git_template: Path, tmp_path: Path) -> None:
     service = tmp_path / "flight-delays"
     with terminal(git_template, service) as child:
-        for name in ("project_name", "description", "owner"):
-            child.expect_exact(QUESTIONS[name])
-            child.send(ENTER)
-        child.expect_exact(QUESTIONS["guidance"])
-        child.send(DOWN + ENTER)
-        child.expect_exact(QUESTIONS["primary_function"])
-        child.send(ENTER)
-        child.expect_exact("Who waits for the answer")
-        child.send(DOWN + DOWN + ENTER)
-        child.expect_exact("How do inputs reach the service?")
-        child.send(ENTER)
+        guided(child, *BY_HAND[:2])
         child.expect_exact("Advised: Batch scoring")
         child.expect_exact("for it: the answers are used later than they are computed")
-        child.expect_exact("Next best: Online serving")
-        child.send(ENTER)
-        # A split of the traffic is impossible without callers, so what runs the service does not matter.
-        child.expect_exact("How fast must a bad model be undone?")
-        child.send(ENTER)
-        child.expect_exact("What is unknown about a new model")
-        child.send(ENTER)
-        # The answer that protects most comes first.
-        child.expect_exact("What does a wrong answer cost")
-        child.send(DOWN + DOWN + ENTER)
-        child.expect_exact("Deployment strategy:")
-        child.send(ENTER)
-        for text in ("Is somebody called", "Who makes the inputs", "How late", "How does what is predicted change"):
-            child.expect_exact(text)
-            child.send(ENTER)
-        child.expect_exact("Monitoring:")
-        child.send(ENTER)
-        for text in ("Who else uses", "How old may", "Feature store:", "What are the data about?"):
-            child.expect_exact(text)
-            child.send(ENTER)
-        child.expect_exact("Risk tier:")
-        child.send(ENTER)
+        answer(child, *BY_HAND[2:])
     assert child.exitstatus == 0
     remembered = answers(service)
     assert remembered["guidance"] == "guided"
     assert remembered["serving"] == "batch"
+    assert remembered["harm"] == "inconvenience"
+    assert remembered["monitoring"] == ["system", "drift"], "what is not known is watched"
     assert remembered["risk"] == "regulated"
     # Data that the law protects are enough for that tier, whoever decides.
-    assert not {"runs_on", "traffic", "decides", "golden_path"} & remembered.keys()
+    assert not {"runs_on", "traffic", "world", "decides", "golden_path"} & remembered.keys()
+
+
+def test_a_service_made_question_by_question_updates_without_conflict(git_template: Path, tmp_path: Path) -> None:
+    """What is asked in a terminal is asked in the renders of an update, too, though those know all answers at once."""
+    service = tmp_path / "flight-delays"
+    with terminal(git_template, service) as child:
+        guided(child, *BY_HAND)
+    commit_all(service, "Start")
+    done = run(sys.executable, "scripts/update.py", "--data", "harm=people", cwd=service)
+    assert "In conflict" not in done.stdout
+    assert "Advice turned: deployment stays next_run; shadow is advised now." in done.stdout
+    assert "risk stays" not in done.stdout, "the tier is the highest already"
+    assert answers(service)["harm"] == "people"
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ REFUSED = [
     ("monitoring: null", "monitoring is null; it must be a list"),
     ("monitoring: {system: true}", "it must be a list"),
     ("servng: online", 'The data answers "servng", which is no question here; the questions are project_name,'),
+    ("harm: people", 'The data answers "harm", which only the guided way asks; add guidance=guided, or leave it out.'),
 ]
 
 

@@ -7,12 +7,19 @@ from functools import cache
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, HttpUrl, TypeAdapter, ValidationError
 
 from .repository import Repository
 from .yaml_nodes import below, documents, everywhere, items, line, pairs, scalar
 
-_TYPES: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str, "Path": PurePosixPath}
+_TYPES: dict[str, type] = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "Path": PurePosixPath,
+    "HttpUrl": HttpUrl,
+}
 _BOUNDS = ("ge", "gt", "le", "lt")
 _WRITTEN = re.compile(r"\b(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>\"[^\"]*\"|'[^']*'|\S*)")
 

@@ -31,9 +31,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWERS = ".copier-answers.yml"
+LOCK = "patterns.lock"
 CHANGES = Path("docs/decisions/changes.md")
 CHANGES_TITLE = b"# How the choices changed\n\n"
-TOLD_ELSEWHERE = {"project_name", "description", "owner"}
+TOLD_ELSEWHERE = {"project_name", "description", "owner", "stated_earlier"}
 WITHOUT_UPDATE = {"-h", "--help", "--help-all", "-v", "--version", "-n", "--pretend"}
 
 
@@ -99,12 +100,20 @@ class Update:
 
 def write_down_choices(after: Path) -> None:
     """Put on top of the record of changes what was decided otherwise than before."""
-    old, new = answers(ROOT), answers(after)
+    old, new = stated(ROOT), stated(after)
     told = {name for name in old.keys() | new.keys() if not name.startswith("_")} - TOLD_ELSEWHERE
     rows = [
         f"- {name}: {shown(old.get(name))} → {shown(new.get(name))}"
         for name in sorted(told)
-        if old.get(name) != new.get(name)
+        if said(old.get(name)) != said(new.get(name))
+    ]
+    rows += [
+        f"- {name}: stays {shown(kept)}, although {shown(advised)} is advised now"
+        for name, kept, advised in turned(after)
+    ]
+    rows += [
+        f"- {name}: {shown(taken)}, although {shown(advised)} is advised"
+        for name, taken, advised in overruled(after)
     ]
     if rows:
         title = f"## {time.strftime('%Y-%m-%d')}, template {new.get('_commit', 'unknown')}"
@@ -125,11 +134,50 @@ def answers(folder: Path) -> dict[str, Any]:
     return loaded if isinstance(loaded, dict) else {}
 
 
+def stated(folder: Path) -> dict[str, Any]:
+    """What a repository remembers, and what was stated before and is not asked any more."""
+    known = answers(folder)
+    earlier = known.get("stated_earlier")
+    return {**(earlier if isinstance(earlier, dict) else {}), **known}
+
+
+def turned(after: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The decisions that stay as they were while the advice has turned: name, choice, advice."""
+    before = {row["decision"]: row for row in toml(ROOT / LOCK).get("overruled", [])}
+    was, now = chosen(ROOT), chosen(after)
+    for row in toml(after / LOCK).get("overruled", []):
+        name, advised = row["decision"], row["recommended"]
+        known = before.get(name, {}).get("recommended")
+        if advised != known and now.get(name) == was.get(name):
+            yield name, row["chosen"], advised
+
+
+def overruled(after: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The decisions that are taken anew, against the advice: name, choice, advice."""
+    was, now = chosen(ROOT), chosen(after)
+    for row in toml(after / LOCK).get("overruled", []):
+        if now.get(row["decision"]) != was.get(row["decision"]):
+            yield row["decision"], row["chosen"], row["recommended"]
+
+
+def chosen(folder: Path) -> dict[str, set[str]]:
+    """The patterns of a repository by decision, each by its id: a new name is no new choice."""
+    found: dict[str, set[str]] = {}
+    for row in toml(folder / LOCK).get("pattern", []):
+        found.setdefault(row["decision"], set()).add(row["id"])
+    return found
+
+
+def said(answer: object) -> object:
+    """An answer, None where it says nothing."""
+    return None if answer == "unknown" else answer
+
+
 def shown(answer: object) -> str:
     """An answer as a reader sees it."""
     if isinstance(answer, list):
         return ", ".join(map(str, answer)) or "none"
-    return "not asked" if answer is None else str(answer)
+    return "not asked" if answer is None else str(said(answer) or "not known yet")
 
 
 def compare(made: Path, after: Path, index: Path) -> Update:
@@ -190,7 +238,7 @@ def report(update: Update, kept: Path) -> Iterator[str]:
         yield "Nothing changed."
         return
     old, new = (
-        {row["id"]: row for row in toml(folder / "patterns.lock").get("pattern", [])}
+        {row["id"]: row for row in toml(folder / LOCK).get("pattern", [])}
         for folder in (ROOT, update.after)
     )
     for identity, row in sorted((old | new).items()):
@@ -203,6 +251,12 @@ def report(update: Update, kept: Path) -> Iterator[str]:
             renamed = f" (was {was['value']})" if was["value"] != row["value"] else ""
             versions = " → ".join(dict.fromkeys((was["version"], version)))
             yield f"Pattern changed: {name}{renamed} {versions}"
+    advice = list(turned(update.after))
+    for name, stays, advised in advice:
+        yield f"Advice turned: {name} stays {shown(stays)}; {shown(advised)} is advised now."
+    against = list(overruled(update.after))
+    for name, taken, advised in against:
+        yield f"Against the advice: {name} is {shown(taken)} now; {shown(advised)} is advised."
     letters = list(update.changed.values())
     added, changed, removed = (letters.count(letter) for letter in "AMD")
     yield f"Files: {added} added, {changed} changed, {removed} removed."
@@ -217,6 +271,10 @@ def report(update: Update, kept: Path) -> Iterator[str]:
         yield "In conflict; decide between the marks (or apply the .rej file), then `git add`:"
         yield from (f"  {path}" for path in sorted(update.conflicts))
     yield "Next:"
+    if advice:
+        yield "  docs/decisions/    the advice turned: follow it by --data, or write why not"
+    if against:
+        yield "  docs/decisions/    the advice is overruled: write down why"
     if requirements(ROOT) != requirements(update.after):
         yield "  make lock          the dependencies changed"
     yield "  make check test    then read `git diff`, and commit"
@@ -294,7 +352,9 @@ def copier(folder: Path, *arguments: str) -> None:
         # Of a wrong option, Copier tells in the line above its help.
         reason = said or (done.stdout or "").partition("\n")[0] or "Copier failed."
         refuse(f"{reason}\nNot updated, for the reason above. Nothing here has changed.")
-    sys.stderr.write(done.stderr)
+    # Said of a template without releases, at each of Copier's steps; no news to its users.
+    said = (row for row in done.stderr.splitlines(keepends=True) if "No git tags found" not in row)
+    sys.stderr.write("".join(said))
 
 
 def refuse(reason: str) -> NoReturn:

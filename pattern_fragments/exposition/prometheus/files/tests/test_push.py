@@ -12,9 +12,10 @@ from urllib.error import URLError
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
+from pydantic import HttpUrl
 
 from __package__.push import push
-from __package__.settings import Settings
+from __package__.settings import Settings, read_settings
 
 COMMAND = shutil.which("pushgateway") or shutil.which("prometheus-pushgateway")
 needs_gateway = pytest.mark.skipif(COMMAND is None, reason="the Pushgateway is not installed")
@@ -70,14 +71,14 @@ def gateway(tmp_path: Path) -> Iterator[str]:
 def test_a_run_shows_its_metrics_under_the_service_s_name(
     registry: CollectorRegistry, gateway: str
 ) -> None:
-    settings = Settings(pushgateway_url=gateway, namespace="staging")
+    settings = Settings(pushgateway_url=HttpUrl(gateway), namespace="staging")
     push("flights", registry, settings)()
     assert 'rows{instance="",job="flights",namespace="staging"} 3\n' in read(f"{gateway}/metrics")
 
 
 @needs_gateway
 def test_the_run_before_is_replaced(registry: CollectorRegistry, gateway: str) -> None:
-    settings = Settings(pushgateway_url=gateway)
+    settings = Settings(pushgateway_url=HttpUrl(gateway))
     push("flights", registry, settings)()
     later = CollectorRegistry()
     Gauge("days", "Days.", registry=later).set(1)
@@ -87,13 +88,21 @@ def test_the_run_before_is_replaced(registry: CollectorRegistry, gateway: str) -
     assert "rows{" not in shown
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "no address"])
 def test_a_gateway_that_cannot_be_reached_is_logged_and_fails_nothing(
-    registry: CollectorRegistry, url: str, caplog: pytest.LogCaptureFixture
+    registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        push("flights", registry, Settings(pushgateway_url=url))()
+        push("flights", registry, Settings(pushgateway_url=HttpUrl("http://127.0.0.1:1")))()
     assert "were not pushed" in caplog.text
+
+
+@pytest.mark.parametrize("url", ["", "pushgateway:9091", "no address"])
+def test_what_is_no_address_is_refused_before_the_run(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("SERVICE_PUSHGATEWAY_URL", url)
+    with pytest.raises(ValueError, match=r"^SERVICE_PUSHGATEWAY_URL: "):
+        read_settings()
 
 
 def test_without_a_gateway_nothing_is_pushed(

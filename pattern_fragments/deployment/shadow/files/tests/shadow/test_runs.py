@@ -89,9 +89,11 @@ def environment(days: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set
     names = ("model_dir", "input", "output", "prediction_log", "shadow_log", "shadow_scratch")
     for name in names:
         monkeypatch.setenv(f"SERVICE_{name.upper()}", str(getattr(days, name)))
-    handler = signal.getsignal(signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
     yield days
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -142,7 +144,7 @@ def test_a_run_that_crashes_says_so(
 
 @pytest.mark.usefixtures("environment")
 def test_a_run_that_is_told_to_end_leaves_nothing_behind(
-    days: Settings, monkeypatch: pytest.MonkeyPatch
+    days: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def told(*_: object, **__: object) -> None:
         assert any(days.shadow_scratch.iterdir())
@@ -150,9 +152,8 @@ def test_a_run_that_is_told_to_end_leaves_nothing_behind(
         time.sleep(5)
 
     monkeypatch.setattr("__package__.batch.run.run_day", told)
-    with pytest.raises(SystemExit) as ended:
-        score.main(["--date", str(DAY)])
-    assert ended.value.code == score.ENDED
+    assert score.main(["--date", str(DAY)]) == 128 + signal.SIGTERM
+    assert "ended by SIGTERM" in capsys.readouterr().err
     assert not any(days.shadow_scratch.iterdir())
 
 

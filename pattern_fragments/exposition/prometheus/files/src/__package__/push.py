@@ -24,7 +24,7 @@ def push(job: str, registry: CollectorRegistry, settings: Settings) -> Callable[
             return
         try:
             push_to_gateway(
-                settings.pushgateway_url,
+                str(settings.pushgateway_url),
                 job=job,
                 registry=registry,
                 grouping_key={"namespace": settings.namespace},

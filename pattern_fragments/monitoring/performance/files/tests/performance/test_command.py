@@ -104,9 +104,9 @@ def test_outcomes_that_are_wrong_leave_the_old_figures(
 
 
 @pytest.mark.parametrize("name", ["PREDICTION_LOG", "OUTCOMES", "PERFORMANCE_SUMMARY"])
-def test_a_place_without_a_name_is_said_in_one_line(
+def test_a_place_that_is_empty_is_said_in_one_line(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(f"SERVICE_{name}", "")
     assert main(ARGUMENTS) == 1
-    assert "must be a path on this machine or a place in an object store" in capsys.readouterr().err
+    assert f"SERVICE_{name}: is empty" in capsys.readouterr().err

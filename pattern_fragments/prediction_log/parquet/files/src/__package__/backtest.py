@@ -60,8 +60,7 @@ class Backtest:
 
     def run(self, day: date) -> int:
         """Score what would have been asked about one day; how many rows, 0 when it is done."""
-        outcomes = self._output / "outcomes" / f"{day}.parquet"
-        if outcomes.exists():
+        if self.is_done(day):
             return 0
         start = datetime.combine(day, clock(), UTC)
         examples = data.examples(start, start + DAY)
@@ -94,9 +93,16 @@ class Backtest:
         known = examples.select("label", pl.col("labelled_at").cast(pl.Datetime("us", "UTC")))
         write_parquet(
             known.insert_column(0, pl.Series("prediction_id", ids)),
-            str(outcomes),
+            str(self._outcomes(day)),
         )
         return len(ids)
+
+    def is_done(self, day: date) -> bool:
+        """Whether that day was scored before."""
+        return self._outcomes(day).exists()
+
+    def _outcomes(self, day: date) -> Path:
+        return self._output / "outcomes" / f"{day}.parquet"
 
     def _claim(self, path: Path) -> None:
         mine = Record(self._signature.version)
@@ -149,6 +155,11 @@ def _run(backtest: Backtest, first: date, last: date) -> int:
         sys.stderr.write(f"\r{day}  {number + 1:,} of {days:,} days  {left:4.0f} s left ")
         sys.stderr.flush()
     sys.stderr.write("\n")
+    if not any(backtest.is_done(first + number * DAY) for number in range(days)):
+        known = f"{data.PERIOD.start:%Y-%m-%d} to {data.PERIOD.end - DAY:%Y-%m-%d}"
+        raise ValueError(
+            f"the data have nothing from {first} to {last}; PERIOD, in domain/data.py, is {known}"
+        )
     return rows
 
 

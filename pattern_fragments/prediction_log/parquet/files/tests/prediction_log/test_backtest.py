@@ -115,7 +115,11 @@ def test_the_folder_of_another_model_is_left_alone(
 
 @pytest.mark.parametrize(
     ("first", "last", "message"),
-    [("2013-02-02", "2013-02-01", "is after"), ("2013-13-01", "2013-02-01", "is no day")],
+    [
+        ("2013-02-02", "2013-02-01", "is after"),
+        ("2013-13-01", "2013-02-01", "is no day"),
+        ("2019-02-01", "2019-02-02", "the data have nothing from 2019-02-01 to 2019-02-02"),
+    ],
 )
 def test_days_that_make_no_sense_are_refused(
     tmp_path: Path, first: str, last: str, message: str, capsys: pytest.CaptureFixture[str]

@@ -8,6 +8,7 @@ import argparse
 import fcntl
 import math
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from typing import NoReturn
 
 import msgspec
 
-from .access.key_file import PERMISSIONS, Caller, digest, read, write
+from .access.key_file import NAME, PERMISSIONS, Caller, digest, read, write
 from .settings import read_settings
 
 DEFAULT_FILE = Path("keys/callers.json")
@@ -44,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _add(path: Path, options: argparse.Namespace) -> list[str]:
     if options.expires is not None and options.expires < datetime.now(UTC).date():
         raise ValueError(f"{options.expires} is over: a key ends today at the earliest")
+    if not re.fullmatch(NAME, options.name):
+        raise ValueError(
+            f"{options.name!r} is no name of a caller: give lower-case letters, digits and hyphens,"
+            " 63 at most, such as shop-2"
+        )
     key = secrets.token_urlsafe(KEY_BYTES)
     row = {
         "name": options.name,

@@ -82,7 +82,7 @@ def test_a_key_is_taken_back(file: Path, capsys: Output) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["add", "The Shop"], "'The Shop' cannot be added"),
+        (["add", "The Shop"], "'The Shop' is no name of a caller: give lower-case"),
         (["add", "shop"], "shop has a key in"),
         (["add", "app", "--rate", "0"], "must be a number above 0"),
         (["add", "app", "--rate", "nan"], "must be a number above 0"),

@@ -6,15 +6,15 @@ The command is `python -m __package__.score`.
 import argparse
 import logging
 import os
-import signal
+import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from types import FrameType
 
 from . import logs
 from .batch import DATE
 from .batch.cores import cores
+from .batch.ending import Told, ending
 from .period import given_day
 from .settings import Settings, read_settings
 
@@ -24,22 +24,13 @@ FAILED, WRONG, TOO_MANY_BAD_ROWS = 1, 2, 3
 """Exit codes. A second try may mend the first; it mends no argument, no setting and no row."""
 
 
-class _Told(BaseException):
-    """A signal that ends the run."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.code = 128 + number
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when every day is published."""
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
+    ending.listen()
     try:
         return _run(options)
-    except _Told as told:
+    except Told as told:
         sys.stderr.write(
             f"ended by {told}; what is done stays, and the next run without --again goes on there\n"
         )
@@ -57,6 +48,7 @@ def _run(options: argparse.Namespace) -> int:
         settings = read_settings()
         logs.configure(settings.log_level)
         scheduled = today()
+        _check_places(settings)
         days = _days(options, settings, scheduled)
         code = FAILED
         if options.rollback:
@@ -95,12 +87,13 @@ def _score(settings: Settings, day: date, options: argparse.Namespace, reports: 
     except Exception:
         # Whatever it is, it keeps no other day from being scored.
         logger.exception("%s was not published", day)
-    except _Told:
+    except Told:
         # A node that is drained is no failure: the next attempt goes on, and reports.
         reports = False
         raise
     finally:
-        figures.end()
+        with ending.held_back():
+            figures.end()
         if reports:
             figures.report(failed=code != 0)
     return code
@@ -118,6 +111,17 @@ def _roll_back(settings: Settings, day: date) -> int:
             return WRONG
     sys.stdout.write(f"{place.link} is version {version} again\n")
     return 0
+
+
+def _check_places(settings: Settings) -> None:
+    """Raise ValueError for braces that nothing is put into: a folder would be called so."""
+    for name, place, instead in (
+        ("SERVICE_INPUT", settings.input.replace(DATE, ""), f"the day is {DATE}"),
+        ("SERVICE_INPUT_MARKER", settings.input_marker.replace(DATE, ""), f"the day is {DATE}"),
+        ("SERVICE_OUTPUT", str(settings.output), "each day gets a folder of its own in it"),
+    ):
+        if found := re.search(r"\{.*?\}", place):
+            raise ValueError(f"{name}: nothing is put into {found[0]}; {instead}")
 
 
 def _days(options: argparse.Namespace, settings: Settings, scheduled: date) -> list[date]:
@@ -165,10 +169,6 @@ def _parser() -> argparse.ArgumentParser:
         "--rollback", action="store_true", help="publish the version before, and score nothing"
     )
     return parser
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    raise _Told(number)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,27 @@ def test_a_backfill_needs_a_place_for_the_day(
     assert "SERVICE_INPUT=in/rows.csv is the same for every day" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SERVICE_INPUT", "", "SERVICE_INPUT: is empty"),
+        ("SERVICE_OUTPUT", "", "SERVICE_OUTPUT: is empty"),
+        ("SERVICE_INPUT", "in/{day}", "SERVICE_INPUT: nothing is put into {day}; the day is"),
+        ("SERVICE_OUTPUT", "out/{date}", "SERVICE_OUTPUT: nothing is put into {date}; each day"),
+    ],
+)
+def test_places_that_make_no_sense_are_refused(
+    name: str,
+    value: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["--date", "2013-07-01"]) == score.WRONG
+    assert capsys.readouterr().err.startswith(f"cannot score: {message}")
+
+
 @pytest.fixture
 def daily(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings of this process: each day's input is a folder of its own, of three days."""

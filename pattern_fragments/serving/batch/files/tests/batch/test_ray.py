@@ -13,12 +13,14 @@ from .conftest import DAY, Run, contents, environment, published
 
 pytestmark = pytest.mark.slow
 
+ENDS_WITHIN_S = 300
+
 ON_A_CLUSTER = """
 import sys
 import ray
 from __package__.score import main
 
-ray.init(num_cpus=2, object_store_memory=100_000_000, include_dashboard=False)
+ray.init("local", num_cpus=2, object_store_memory=100_000_000, include_dashboard=False)
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -41,6 +43,7 @@ def test_ray_gives_the_same_bytes(settings: Settings, run: Run, tmp_path: Path) 
         },
         capture_output=True,
         text=True,
+        timeout=ENDS_WITHIN_S,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

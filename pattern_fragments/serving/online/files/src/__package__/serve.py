@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from . import logs
-from .serving.server import serve
+from .serving.server import ListenError, serve
 from .settings import read_settings
 from .wiring import build_application, build_service
 
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"cannot serve: {error}")
     try:
         serve(application)
+    except ListenError as error:
+        sys.exit(f"cannot serve: {error}")
     finally:
         service.observers.close()
 

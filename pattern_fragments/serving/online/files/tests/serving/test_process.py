@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from __package__ import serve
 from __package__.observer import Observers
 from __package__.service import Service
+from __package__.settings import Settings
 
 from .conftest import Row, Server, read_all
 
@@ -43,6 +45,22 @@ def test_wrong_settings_are_named_one_a_line() -> None:
     port, max_rows = ended.stderr.splitlines()
     assert port.startswith("cannot serve: SERVICE_PORT: ")
     assert max_rows.startswith("SERVICE_MAX_ROWS: ")
+
+
+def test_a_port_that_is_taken_is_named(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            [sys.executable, "-m", "__package__.serve"],
+            env=os.environ
+            | {"SERVICE_MODEL_DIR": str(settings.model_dir), "SERVICE_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"cannot serve: 127.0.0.1:{port} cannot be listened on (")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ has read, and logs its predictions under the champion's ids.
 import argparse
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
@@ -18,6 +17,7 @@ from time import time as now
 
 from .. import logs
 from ..batch.cores import cores
+from ..batch.ending import Told, ending
 from ..gauges import Gauge
 from ..period import given_day
 from ..settings import Settings, read_settings
@@ -25,8 +25,8 @@ from ..settings import Settings, read_settings
 JOB = "__package__".replace("_", "-") + "-shadow"
 """Under this name the figures are pushed: those of the champion stay as they are."""
 
-FAILED, WRONG, ENDED = 1, 2, 143
-"""Exit codes. A second try may mend the first; the last is that of SIGTERM."""
+FAILED, WRONG = 1, 2
+"""Exit codes. A second try may mend the first."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"cannot score: {error}\n")
         return WRONG
     logs.configure(settings.log_level)
-    # An end in order: what lies in the scratch folder goes.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))
     # polars takes as many threads as there are cores unless it is told when it is imported.
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.workers or cores()))
-    if options.date is not None:
+    ending.listen()
+    try:
+        if options.date is None:
+            return tonight(settings, datetime.now(UTC).date())
         # The figures of a past day would take the place of the last night's.
         failed = _failed(options.date, lambda: score_day(settings, options.date))
-        return FAILED if failed else 0
-    return tonight(settings, datetime.now(UTC).date())
+    except Told as told:
+        # What lay in the scratch folder is gone.
+        sys.stderr.write(f"ended by {told}; the next run begins anew\n")
+        return told.code
+    return FAILED if failed else 0
 
 
 def tonight(settings: Settings, day: date) -> int:
@@ -123,7 +127,8 @@ def score_day(settings: Settings, day: date) -> None:
             run_day(elsewhere, day, again=False, figures=figures, ids_of=champion.version)
         finally:
             # They go nowhere else: the figures of the last run are the champion's.
-            figures.end()
+            with ending.held_back():
+                figures.end()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,9 @@ DESCRIBE: Permission = "describe"
 """To read what the service is: its model, inputs and documentation."""
 PERMISSIONS: tuple[Permission, ...] = (DESCRIBE, PREDICT)
 
+NAME = "^[a-z0-9][a-z0-9-]{0,62}$"
+"""What a caller may be called."""
+
 MOST_BYTES = 1024 * 1024
 """As much as a Secret of Kubernetes holds: some four thousand callers."""
 
@@ -32,7 +35,7 @@ MOST_BYTES = 1024 * 1024
 class Caller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Somebody who may call."""
 
-    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$")]
+    name: Annotated[str, msgspec.Meta(pattern=NAME)]
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     """Of the key, in hexadecimal."""
     permissions: Annotated[tuple[Permission, ...], msgspec.Meta(min_length=1)]

@@ -16,6 +16,7 @@ from ..service import Service
 from ..settings import Settings
 from ..wiring import build_service, prepare_features
 from . import share, source
+from .ending import ending
 from .engines import engine
 from .figures import Figures, midnight
 from .manifest import InputRecord, Manifest, Model, PartRecord, total, written
@@ -179,9 +180,10 @@ def _score(
     with closing(run(service, job, missing)) as results:
         for result in results:
             record = result.record
-            # A part that is told twice, after a kill in between, is better than one never told.
-            figures.tell(result)
-            _keep(folder, record)
+            with ending.held_back():
+                # A part that is told twice, after a kill in between, is better than one never told.
+                figures.tell(result)
+                _keep(folder, record)
             records[record.name] = record
             progress.advance(record.rows)
             figures.quarantined += record.quarantined

@@ -27,9 +27,29 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 logger = logging.getLogger(__name__)
 
 
+class ListenError(OSError):
+    """The port is taken, or the address is not one of this machine."""
+
+
 def serve(application: Application) -> None:
-    """Serve until SIGTERM or SIGINT; requests that have begun are answered before this returns."""
-    server_of(application).run()
+    """Serve until SIGTERM or SIGINT; requests that have begun are answered before this returns.
+
+    Raises ListenError.
+    """
+    server = server_of(application)
+    with _listen(server.config) as listener:
+        server.run(sockets=[listener])
+
+
+def _listen(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family)
+    except OSError as error:
+        raise ListenError(
+            f"{config.host}:{config.port} cannot be listened on ({error.strerror}):"
+            " free the port, or choose another by SERVICE_HOST and SERVICE_PORT"
+        ) from error
 
 
 def server_of(application: Application) -> "DrainingServer":

@@ -25,7 +25,14 @@ logger = logging.getLogger(__name__)
 
 def listen(settings: Settings) -> socket.socket:
     """Take the port; raises OSError when another process has it."""
-    return socket.create_server((settings.host, settings.port))
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise OSError(
+            f"{settings.host}:{settings.port} cannot be listened on ({error.strerror}):"
+            " free the port, or choose another by SERVICE_HOST and SERVICE_PORT"
+        ) from error
 
 
 @contextmanager
